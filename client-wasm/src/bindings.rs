@@ -1,0 +1,165 @@
+//! What JavaScript sees. Bodies convert and delegate.
+
+use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
+use mimei_core::cid::UserId;
+use mimei_core::peer::{Command, Event, Expect, Outcome, Trust};
+use mimei_core::wire::noise::{Binding, Transport};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::driver::{Driver, ToHost};
+use crate::failure::{Failure, Retry};
+use crate::keys::Keys;
+use crate::store::Store;
+
+/// A plain JavaScript object of these fields.
+pub(crate) fn object(fields: &[(&str, JsValue)]) -> JsValue {
+    let object = Object::new();
+    for (name, value) in fields {
+        // Setting a field of a fresh plain object cannot fail.
+        let _ = Reflect::set(&object, &JsValue::from_str(name), value);
+    }
+    object.into()
+}
+
+fn field(object: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(object, &JsValue::from_str(name)).ok().filter(|value| !value.is_undefined())
+}
+
+fn invalid(message: &str) -> Failure {
+    Failure::new("core.invalid", message, "", Retry::Never)
+}
+
+/// A tab's peer.
+#[wasm_bindgen]
+pub struct Client {
+    driver: Driver,
+}
+
+#[wasm_bindgen]
+impl Client {
+    /// Opens the database, makes an identity if there is none, and starts the peer.
+    pub async fn open(options: JsValue, emit: Function) -> Result<Client, JsValue> {
+        let database = field(&options, "database").and_then(|name| name.as_string()).unwrap_or_default();
+        let store = Store::open(&database).await.map_err(Failure::from)?;
+        let keys = Keys::load_or_create(&store).await?;
+        let driver = Driver::start(store, keys, move |message| {
+            // The host's function only posts a message; what it throws is not ours to handle.
+            let _ = emit.call1(&JsValue::NULL, &to_js(message));
+        });
+        Ok(Self { driver })
+    }
+
+    /// A transport is open; its handshake begins. `expect` is the relay's user id, or the
+    /// origin whose relay is trusted on first use.
+    pub fn connected(&self, conn: f64, way: &str, expect: &str, local: &[u8], remote: &[u8]) {
+        let expect = match expect.parse::<UserId>() {
+            Ok(user) => Expect::User(user),
+            Err(_) => Expect::FirstUse(expect.to_owned()),
+        };
+        let fingerprints = match (local.try_into(), remote.try_into()) {
+            (Ok(local), Ok(remote)) => Some([local, remote]),
+            _ => None,
+        };
+        let transport = if way == "ws" { Transport::WebSocket } else { Transport::Rtc };
+        self.driver.connected(conn as u64, Binding { transport, fingerprints }, expect);
+    }
+
+    /// A packet arrived.
+    pub fn received(&self, conn: f64, bytes: Vec<u8>) {
+        self.driver.received(conn as u64, bytes);
+    }
+
+    /// The transport's queue has shrunk to so many bytes.
+    pub fn writable(&self, conn: f64, #[wasm_bindgen(js_name = queuedBytes)] queued_bytes: f64) {
+        self.driver.writable(conn as u64, queued_bytes as u64);
+    }
+
+    /// A transport has closed.
+    pub fn closed(&self, conn: f64) {
+        self.driver.closed(conn as u64);
+    }
+
+    /// Runs a command.
+    pub fn call(&self, method: &str, args: JsValue) -> Promise {
+        let driver = self.driver.clone();
+        let method = method.to_owned();
+        future_to_promise(async move { Ok(call(&driver, &method, &args).await?) })
+    }
+
+    /// Ends the peer; its connections close.
+    pub fn close(&self) -> Promise {
+        self.driver.close();
+        Promise::resolve(&JsValue::UNDEFINED)
+    }
+}
+
+async fn call(driver: &Driver, method: &str, args: &JsValue) -> Result<JsValue, Failure> {
+    match method {
+        "me" => Ok(me(driver)),
+        "ping" => {
+            let conn = field(args, "conn").and_then(|conn| conn.as_f64());
+            let conn = conn.ok_or_else(|| invalid("ping needs the number of a connection"))?;
+            match driver.command(Command::Ping(conn as u64)).await? {
+                Outcome::RoundTrip { ms } => Ok(object(&[("rttMs", (ms as f64).into())])),
+                Outcome::Done => Ok(JsValue::UNDEFINED),
+            }
+        }
+        _ => Err(invalid(&format!("there is no method {method}"))),
+    }
+}
+
+fn me(driver: &Driver) -> JsValue {
+    let me = driver.me();
+    object(&[
+        ("id", me.user.to_string().into()),
+        ("device", me.device.to_string().into()),
+        ("backedUp", me.backed_up.into()),
+        ("createdMs", (me.created.0 as f64).into()),
+    ])
+}
+
+fn to_js(message: ToHost) -> JsValue {
+    match message {
+        ToHost::Send { connection, bytes } => object(&[
+            ("type", "send".into()),
+            ("conn", (connection as f64).into()),
+            ("bytes", Uint8Array::from(bytes.as_slice()).into()),
+        ]),
+        ToHost::Close { connection } => object(&[
+            ("type", "close".into()),
+            ("conn", (connection as f64).into()),
+            ("code", "connection.closed".into()),
+            ("message", "the connection was closed".into()),
+        ]),
+        ToHost::Event(event) => event_to_js(event),
+    }
+}
+
+fn event_to_js(event: Event) -> JsValue {
+    match event {
+        Event::SessionOpened { connection, user, trust, .. } => object(&[
+            ("type", "session".into()),
+            ("conn", (connection as f64).into()),
+            ("state", "open".into()),
+            ("relay", user.to_string().into()),
+            ("trust", trust_name(trust).into()),
+            ("sinceMs", js_sys::Date::now().into()),
+        ]),
+        Event::SessionClosed { connection, code, message } => {
+            let failure = Failure::of_session(code, message);
+            let mut fields =
+                vec![("type", "session".into()), ("conn", (connection as f64).into()), ("state", "failed".into())];
+            fields.extend(failure.fields());
+            object(&fields)
+        }
+    }
+}
+
+fn trust_name(trust: Trust) -> &'static str {
+    match trust {
+        Trust::Expected => "expected",
+        Trust::Pinned => "pinned",
+        Trust::FirstUse | Trust::Caller => "first-use",
+    }
+}

@@ -1,0 +1,187 @@
+use indexed_db_futures::KeyRange;
+use indexed_db_futures::database::Database;
+use indexed_db_futures::error::{DomException, Error, OpenDbError};
+use indexed_db_futures::prelude::*;
+use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
+use js_sys::Uint8Array;
+use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError, Table};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::CryptoKey;
+
+/// Raised when a table is added; each version only adds tables.
+const VERSION: u32 = 1;
+const BLOCKS: &str = "block/1";
+/// Keys of the browser's crypto, by name. They can be used and not read.
+const CRYPTO: &str = "crypto/1";
+
+fn failed(error: impl ToString) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
+fn of_error(error: Error) -> StoreError {
+    match &error {
+        Error::DomException(DomException::Other(error)) if error.name() == "QuotaExceededError" => StoreError::Full,
+        _ => failed(error),
+    }
+}
+
+fn of_open(error: OpenDbError) -> StoreError {
+    match error {
+        OpenDbError::Base(error) => of_error(error),
+        other => failed(other),
+    }
+}
+
+fn js(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).into()
+}
+
+/// A value or key as it comes back: keys are buffers, values arrays.
+fn bytes(value: JsValue) -> Vec<u8> {
+    match value.dyn_into::<Uint8Array>() {
+        Ok(array) => array.to_vec(),
+        Err(buffer) => Uint8Array::new(&buffer).to_vec(),
+    }
+}
+
+pub(crate) struct IndexedStore {
+    database: Database,
+}
+
+impl IndexedStore {
+    pub(super) async fn open(name: &str) -> Result<Self, StoreError> {
+        let database = Database::open(name)
+            .with_version(VERSION)
+            .with_on_upgrade_needed(|_, database| {
+                let present: Vec<String> = database.object_store_names().collect();
+                for name in Table::ALL.iter().map(|table| table.name()).chain([BLOCKS, CRYPTO]) {
+                    if !present.iter().any(|found| found == name) {
+                        database.create_object_store(name).build()?;
+                    }
+                }
+                Ok(())
+            })
+            .await
+            .map_err(of_open)?;
+        Ok(Self { database })
+    }
+
+    pub(super) async fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(key.table.name(), &key.key).await.map(|value| value.map(bytes))
+    }
+
+    pub(super) async fn wrapping_key(&self, name: &[u8]) -> Result<Option<CryptoKey>, StoreError> {
+        let value = self.get(CRYPTO, name).await?;
+        value.map(|value| value.dyn_into().map_err(|_| failed("the wrapping key is damaged"))).transpose()
+    }
+
+    pub(super) async fn put_wrapping_key(&self, name: &[u8], key: &CryptoKey) -> Result<(), StoreError> {
+        let transaction = self.write(&[CRYPTO], true)?;
+        let store = transaction.object_store(CRYPTO).map_err(of_error)?;
+        store.put(JsValue::from(key)).with_key(js(name)).without_key_type().build().map_err(of_error)?;
+        transaction.commit().await.map_err(of_error)
+    }
+
+    pub(super) async fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
+        let name = scan.table.name();
+        let transaction = self.database.transaction(name).build().map_err(of_error)?;
+        let store = transaction.object_store(name).map_err(of_error)?;
+        let limit = u32::try_from(scan.limit).unwrap_or(u32::MAX);
+        // Both requests are in one transaction, so they see the same rows.
+        let keys =
+            store.get_all_keys::<JsValue>().with_query::<JsValue, _>(range_of(scan)).with_limit(limit).primitive();
+        let values = store.get_all::<JsValue>().with_query::<JsValue, _>(range_of(scan)).with_limit(limit).primitive();
+        let keys = keys.map_err(of_error)?.await.map_err(of_error)?;
+        let values = values.map_err(of_error)?.await.map_err(of_error)?;
+        let mut rows = Vec::new();
+        for (key, value) in keys.zip(values) {
+            rows.push((bytes(key.map_err(of_error)?), bytes(value.map_err(of_error)?)));
+        }
+        Ok(rows)
+    }
+
+    pub(super) async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        let mut names: Vec<&str> = Vec::new();
+        names.extend(batch.expect.iter().map(|(key, _)| key.table.name()));
+        names.extend(batch.put.iter().map(|(key, _)| key.table.name()));
+        names.extend(batch.delete.iter().map(|key| key.table.name()));
+        if !batch.put_blocks.is_empty() || !batch.delete_blocks.is_empty() {
+            names.push(BLOCKS);
+        }
+        names.sort_unstable();
+        names.dedup();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let transaction = self.write(&names, batch.strict)?;
+        for (key, expected) in &batch.expect {
+            let store = transaction.object_store(key.table.name()).map_err(of_error)?;
+            let found: Option<JsValue> =
+                store.get(js(&key.key)).primitive().map_err(of_error)?.await.map_err(of_error)?;
+            if found.map(bytes) != *expected {
+                // A transaction that is dropped is rolled back.
+                return Err(StoreError::Conflict);
+            }
+        }
+        change(&transaction, &batch)?;
+        transaction.commit().await.map_err(of_error)
+    }
+
+    async fn get(&self, name: &str, key: &[u8]) -> Result<Option<JsValue>, StoreError> {
+        let transaction = self.database.transaction(name).build().map_err(of_error)?;
+        let store = transaction.object_store(name).map_err(of_error)?;
+        store.get(js(key)).primitive().map_err(of_error)?.await.map_err(of_error)
+    }
+
+    fn write(&self, names: &[&str], strict: bool) -> Result<Transaction<'_>, StoreError> {
+        let durability = if strict { TransactionDurability::Strict } else { TransactionDurability::Relaxed };
+        self.database
+            .transaction(names)
+            .with_mode(TransactionMode::Readwrite)
+            .with_options(TransactionOptions::new().with_durability(durability))
+            .build()
+            .map_err(of_error)
+    }
+}
+
+fn change(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
+    for (key, value) in &batch.put {
+        let store = transaction.object_store(key.table.name()).map_err(of_error)?;
+        store.put(js(value)).with_key(js(&key.key)).without_key_type().build().map_err(of_error)?;
+    }
+    for key in &batch.delete {
+        let store = transaction.object_store(key.table.name()).map_err(of_error)?;
+        store.delete(js(&key.key)).build().map_err(of_error)?;
+    }
+    if batch.put_blocks.is_empty() && batch.delete_blocks.is_empty() {
+        return Ok(());
+    }
+    let store = transaction.object_store(BLOCKS).map_err(of_error)?;
+    for (cid, block) in &batch.put_blocks {
+        store.put(js(block)).with_key(js(&cid.to_bytes())).without_key_type().build().map_err(of_error)?;
+    }
+    for cid in &batch.delete_blocks {
+        store.delete(js(&cid.to_bytes())).build().map_err(of_error)?;
+    }
+    Ok(())
+}
+
+/// The keys of a scan: from the prefix, or behind the last key seen, to where the prefix ends.
+fn range_of(scan: &Scan) -> KeyRange<JsValue> {
+    let (from, open) = match &scan.after {
+        Some(after) if *after >= scan.prefix => (js(after), true),
+        _ => (js(&scan.prefix), false),
+    };
+    match prefix_end(&scan.prefix) {
+        Some(end) => KeyRange::Bound(from, open, js(&end), true),
+        None => KeyRange::LowerBound(from, open),
+    }
+}
+
+/// The first key behind all keys with that prefix, if there is one.
+fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}

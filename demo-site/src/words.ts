@@ -1,0 +1,53 @@
+// What the states of the SDK are called on the page.
+import type { Status, Trust, Way } from "mimei";
+
+export const WAY_WORDS: Record<Way, string> = {
+  rtc: "data channel, signalled over HTTP",
+  "rtc-direct": "data channel, by address alone",
+  ws: "WebSocket",
+};
+
+export const TRUST_WORDS: Record<Trust, string> = {
+  expected: "proved to be the relay you asked for",
+  pinned: "the same relay as last time",
+  "first-use": "met for the first time, remembered from now on",
+};
+
+export const STATE_WORDS: Record<Status["state"], string> = {
+  connecting: "Connecting",
+  online: "Online",
+  offline: "Offline",
+  failed: "Not connected",
+};
+
+/** Ids are long and begin alike; their end tells them apart. */
+export function shortId(id: string): string {
+  return id.length <= 20 ? id : `${id.slice(0, 6)}…${id.slice(-8)}`;
+}
+
+/** A length of time in at most two units: `8 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`. */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const units: [name: string, seconds: number][] = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => seconds >= size);
+  if (first < 0) return "0 s";
+  const parts = units.slice(first, first + 2).map(([name, size], at) => {
+    const above = at === 0 ? Number.POSITIVE_INFINITY : (units[first]?.[1] ?? 1);
+    return [Math.floor((seconds % above) / size), name] as const;
+  });
+  return parts.filter(([count]) => count > 0).map((part) => part.join(" ")).join(" ");
+}
+
+/** How long something has lasted, in words. */
+export function lasting(ms: number): string {
+  return ms < 1000 ? "just now" : `for ${duration(ms)}`;
+}
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+/** The clock time of something today, else its day. */
+export function moment(ms: number): string {
+  const isToday = new Date(ms).toDateString() === new Date().toDateString();
+  return (isToday ? CLOCK : DAY).format(ms);
+}

@@ -1,0 +1,4 @@
+// A file whose source is gone must not stay in the package.
+import { rmSync } from "node:fs";
+
+rmSync(new URL("../dist/", import.meta.url), { recursive: true, force: true });

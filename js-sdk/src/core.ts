@@ -1,0 +1,170 @@
+/** The page's end of the protocol: commands with answers, and the pumping of frames. */
+import { errorShape, MimeiError } from "./errors.js";
+import { CALLS_MAX, UNTAKEN_BYTES_MAX } from "./limits.js";
+import { post, readToPage } from "./protocol.js";
+import type { Line, ToPage, Trust } from "./protocol.js";
+import type { Connection } from "./transport/connection.js";
+
+/** An open transport on which the core speaks. */
+export interface Session {
+  /** Round trip through the session, in ms. */
+  ping(): Promise<number>;
+  /** Ends it; `error` is why, if it is not our own wish. */
+  close(error?: MimeiError): void;
+}
+
+export interface SessionEvents {
+  /** The handshake is done: the relay is who it says. */
+  opened(relay: string, trust: Trust, sinceMs: number): void;
+  /** Called once. `undefined`: we closed it. */
+  ended(error: MimeiError | undefined): void;
+}
+
+interface Attached {
+  readonly connection: Connection;
+  readonly events: SessionEvents;
+  untakenBytes: number;
+  /** Why it is being closed, when that is known here and not in the transport. */
+  error: MimeiError | undefined;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: MimeiError): void;
+}
+
+export class Core {
+  readonly #line: Line;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #attached = new Map<number, Attached>();
+  #lastId = 0;
+  #lastConn = 0;
+  #failure: MimeiError | undefined;
+
+  constructor(line: Line) {
+    this.#line = line;
+    line.onmessage = ({ data }) => this.#receive(data);
+  }
+
+  async open(database: string, app: string): Promise<void> {
+    await this.#ask((id) => post(this.#line, { type: "open", id, database, app }));
+  }
+
+  call(method: string, args?: unknown): Promise<unknown> {
+    return this.#ask((id) => post(this.#line, { type: "call", id, method, args }));
+  }
+
+  async close(): Promise<void> {
+    for (const { connection } of [...this.#attached.values()]) connection.close();
+    await this.#ask((id) => post(this.#line, { type: "shut", id }));
+    this.fail(new MimeiError("context.closed", "This MiMei client was closed."));
+  }
+
+  /** Lets the core speak on an open transport. `expect` is the relay's user id, or its origin for trust on first use. */
+  attach(connection: Connection, expect: string, events: SessionEvents): Session {
+    const conn = ++this.#lastConn;
+    const attached: Attached = { connection, events, untakenBytes: 0, error: undefined };
+    this.#attached.set(conn, attached);
+    connection.listen({
+      message: (bytes) => this.#received(conn, attached, bytes as Uint8Array<ArrayBuffer>),
+      writable: (queuedBytes) => post(this.#line, { type: "writable", conn, queuedBytes }),
+      closed: (error) => {
+        this.#attached.delete(conn);
+        post(this.#line, { type: "closed", conn });
+        events.ended(attached.error ?? error);
+      },
+    });
+    post(this.#line, {
+      type: "connected",
+      conn,
+      way: connection.way,
+      expect,
+      localFingerprint: connection.localFingerprint as Uint8Array<ArrayBuffer>,
+      remoteFingerprint: connection.remoteFingerprint as Uint8Array<ArrayBuffer>,
+    });
+    return {
+      ping: async () => readRtt(await this.call("ping", { conn })),
+      close: (error) => this.#end(conn, error),
+    };
+  }
+
+  /** The core is gone: everything that waits for it fails with `error`, now and later. */
+  fail(error: MimeiError): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+    for (const conn of [...this.#attached.keys()]) this.#end(conn, error);
+  }
+
+  #ask(send: (id: number) => void): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#waiting.size >= CALLS_MAX) {
+      return Promise.reject(new MimeiError("argument.invalid", "Too many calls at once: wait for some of them.", { retry: "later" }));
+    }
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      send(id);
+    });
+  }
+
+  #receive(data: unknown): void {
+    const message = readToPage(data);
+    if (message === undefined) this.fail(new MimeiError("core.failed", "The core said something unknown to this version."));
+    else this.#handle(message);
+  }
+
+  #handle(message: ToPage): void {
+    switch (message.type) {
+      case "reply":
+        return this.#settle(message.id)?.resolve(message.value);
+      case "refused":
+        return this.#settle(message.id)?.reject(MimeiError.from(message.error));
+      case "event":
+        return; // This version has no command that makes the core report anything by itself.
+      case "close":
+      case "session-failed":
+        return this.#end(message.conn, MimeiError.from(message.error));
+      default:
+        // A connection that has just closed can still be spoken of.
+        return this.#attached.has(message.conn) ? this.#handleSession(message) : undefined;
+    }
+  }
+
+  #handleSession(message: Extract<ToPage, { type: "send" | "taken" | "session-open" }>): void {
+    const attached = this.#attached.get(message.conn);
+    if (attached === undefined) return;
+    if (message.type === "send") attached.connection.send(message.bytes);
+    if (message.type === "taken") attached.untakenBytes -= message.bytes;
+    if (message.type === "session-open") attached.events.opened(message.relay, message.trust, message.sinceMs);
+  }
+
+  #received(conn: number, attached: Attached, bytes: Uint8Array<ArrayBuffer>): void {
+    attached.untakenBytes += bytes.byteLength;
+    if (attached.untakenBytes > UNTAKEN_BYTES_MAX) {
+      const message = "The relay sends faster than this device can take it.";
+      this.#end(conn, new MimeiError("network.overflow", message, { retry: "later" }));
+      return;
+    }
+    post(this.#line, { type: "received", conn, bytes });
+  }
+
+  #end(conn: number, error: MimeiError | undefined): void {
+    const attached = this.#attached.get(conn);
+    if (attached === undefined) return;
+    attached.error = error;
+    attached.connection.close();
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+}
+
+function readRtt(value: unknown): number {
+  const rttMs = typeof value === "object" && value !== null ? (value as Record<string, unknown>)["rttMs"] : undefined;
+  if (typeof rttMs === "number" && rttMs >= 0) return rttMs;
+  throw MimeiError.from(errorShape(new Error("The core answered a ping with something else.")));
+}

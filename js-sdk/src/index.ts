@@ -1,0 +1,25 @@
+/**
+ * MiMei in a page: an identity of one's own and a relay that keeps what one shares.
+ *
+ * ```ts
+ * import { open } from "mimei";
+ *
+ * const me = await open({ app: "com.example.notes" });
+ * me.status.subscribe(({ state, relay, way }) => console.log(state, relay, way));
+ * ```
+ *
+ * `open` starts a worker that holds keys, store and protocol (`worker.ts`); the
+ * page side holds the transports (`transport/`), decides which relay and which
+ * way (`relay/`) and moves frames between the two (`core.ts`, `protocol.ts`).
+ */
+export { open } from "./open.js";
+export type { OpenOptions } from "./open.js";
+export type { Me } from "./me.js";
+export type { Status } from "./relay/status.js";
+export type { Live } from "./live.js";
+export { MimeiError } from "./errors.js";
+export type { ErrorCode, Retry } from "./errors.js";
+export { formatRelayAddress, parseRelayAddress } from "./transport/address.js";
+export type { Endpoint, RelayAddress } from "./transport/address.js";
+export type { Way } from "./transport/connection.js";
+export type { Trust } from "./protocol.js";

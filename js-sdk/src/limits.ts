@@ -1,0 +1,53 @@
+// Every bound of the page side, with its reason.
+
+/** A frame that the page passes on, in bytes: what every WebRTC stack can take as one message. */
+export const FRAME_BYTES_MAX = 64 * 1024;
+/** A message from the relay, in bytes: what our session description announces as its limit. */
+export const MESSAGE_BYTES_MAX = 256 * 1024;
+/** The core hears of a transport's queue when it is at or below this many bytes, while there is still something to send. */
+export const QUEUE_LOW_BYTES = 64 * 1024;
+/** A transport's queue in bytes. The core stops far earlier; a browser closes the channel at 16 MiB. */
+export const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes handed to the worker that it has not yet taken. The core's flow control keeps it far below. */
+export const UNTAKEN_BYTES_MAX = 16 * 1024 * 1024;
+/** The worker reports what it took in steps of this many bytes, so that reports do not double the messages. */
+export const TAKEN_REPORT_BYTES = 256 * 1024;
+/** How often a WebSocket's queue is looked at while it is full, in ms: it has no event for it. */
+export const WEBSOCKET_QUEUE_POLL_MS = 20;
+
+/** A transport opens within this time, in ms, or the next way is tried. Loopback takes 10, a far phone about 1,000. */
+export const OPEN_MS_MAX = 5_000;
+/** The same where a person may be answering the browser's question about the local network. */
+export const OPEN_ASKING_MS_MAX = 60_000;
+/** A check that has not begun after this time, in ms, is one that the browser holds back. */
+export const HELD_BACK_MS = 2_000;
+/** ICE says "disconnected" for a passing loss too; after this time, in ms, it is a lost connection. */
+export const DISCONNECTED_MS_MAX = 5_000;
+/** The handshake on an open transport, in ms: three messages and two identity logs. */
+export const SESSION_MS_MAX = 10_000;
+/** An HTTP answer of a few kilobytes, in ms. */
+export const HTTP_MS_MAX = 5_000;
+/** A session description or a relay's self-description, in bytes. Real ones have 1 to 4 KiB. */
+export const HTTP_BYTES_MAX = 64 * 1024;
+
+/** First pause before another try, in ms; it doubles each time. */
+export const RETRY_MS_MIN = 500;
+/** Longest pause before another try, in ms: a relay that comes back is found within a minute. */
+export const RETRY_MS_MAX = 60_000;
+/** A session that lasted this long, in ms, was a good one: pauses start small again. */
+export const STABLE_MS = 10_000;
+/** How often an idle session is asked whether it lives, in ms. */
+export const PROBE_EVERY_MS = 30_000;
+/** The answer to that question, in ms. */
+export const PROBE_MS_MAX = 5_000;
+
+/** Relays that one page is told to use. */
+export const RELAYS_MAX = 8;
+/** Network addresses in one relay address: IPv4 and IPv6 of a few interfaces. */
+export const ENDPOINTS_MAX = 8;
+/** Characters of a relay address: eight IPv6 endpoints, the id and the fingerprint have about 550. */
+export const ADDRESS_CHARS_MAX = 1_024;
+/** Commands waiting for the core. A page that reaches it calls in a loop without waiting. */
+export const CALLS_MAX = 1_024;
+/** The worker and its wasm module are loaded and the store is open, in ms. Slow phones take seconds. */
+export const START_MS_MAX = 30_000;

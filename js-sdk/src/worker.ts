@@ -1,0 +1,106 @@
+/**
+ * The dedicated worker: core, store and hashing. It holds no transport, since
+ * `RTCPeerConnection` does not exist in workers; frames come from the page.
+ */
+import { errorShape, MimeiError } from "./errors.js";
+import { TAKEN_REPORT_BYTES } from "./limits.js";
+import { isObject, post, readToCore, readToPage } from "./protocol.js";
+import type { Line, ToCore } from "./protocol.js";
+import init, { Client } from "./wasm/client.js";
+
+const page = self as unknown as Line & { close(): void };
+const takenBytes = new Map<number, number>();
+let client: Client | undefined;
+
+page.onmessage = ({ data }) => {
+  const message = readToCore(data);
+  // Page and worker come from one build: this is a fault of ours, and is seen as the worker's error.
+  if (message === undefined) throw new TypeError(`unknown message to the core: ${kindOf(data)}`);
+  handle(message);
+};
+
+function handle(message: ToCore): void {
+  switch (message.type) {
+    case "open":
+      return answer(message.id, () => start(message.database, message.app));
+    case "call":
+      return answer(message.id, () => opened().call(message.method, message.args));
+    case "shut":
+      return answer(message.id, shut);
+    default:
+      return handleTransport(message);
+  }
+}
+
+type TransportMessage = Exclude<ToCore, { id: number }>;
+
+/** What the core refuses here ends the connection that it came from, and no other. */
+function handleTransport(message: TransportMessage): void {
+  const { conn } = message;
+  try {
+    switch (message.type) {
+      case "connected":
+        return opened().connected(conn, message.way, message.expect, message.localFingerprint, message.remoteFingerprint);
+      case "received":
+        opened().received(conn, message.bytes);
+        return countTaken(conn, message.bytes.byteLength);
+      case "writable":
+        return opened().writable(conn, message.queuedBytes);
+      case "closed":
+        takenBytes.delete(conn);
+        return opened().closed(conn);
+    }
+  } catch (thrown) {
+    post(page, { type: "close", conn, error: errorShape(thrown) });
+  }
+}
+
+async function start(database: string, app: string): Promise<void> {
+  await init();
+  client = await Client.open({ database, app }, fromClient);
+}
+
+async function shut(): Promise<void> {
+  await client?.close();
+  client = undefined;
+}
+
+function opened(): Client {
+  if (client === undefined) throw new MimeiError("context.closed", "The core is not open.");
+  return client;
+}
+
+function answer(id: number, run: () => Promise<unknown>): void {
+  // A throw of `run` itself becomes a refusal too.
+  Promise.resolve()
+    .then(run)
+    .then(
+      (value) => post(page, { type: "reply", id, value }),
+      (thrown: unknown) => post(page, { type: "refused", id, error: errorShape(thrown) }),
+    );
+}
+
+function countTaken(conn: number, bytes: number): void {
+  const total = (takenBytes.get(conn) ?? 0) + bytes;
+  takenBytes.set(conn, total < TAKEN_REPORT_BYTES ? total : 0);
+  if (total >= TAKEN_REPORT_BYTES) post(page, { type: "taken", conn, bytes: total });
+}
+
+/** What the wasm module says, in the words of the protocol. */
+function fromClient(said: unknown): void {
+  const message = readToPage(isObject(said) ? translated(said) : said);
+  if (message === undefined) throw new TypeError(`unknown message from the core: ${kindOf(said)}`);
+  post(page, message);
+}
+
+function translated(said: Record<string, unknown>): Record<string, unknown> {
+  const error = errorShape({ retry: "later", ...said });
+  if (said["type"] === "close") return { type: "close", conn: said["conn"], error };
+  if (said["type"] !== "session") return said;
+  if (said["state"] === "failed") return { type: "session-failed", conn: said["conn"], error };
+  return { ...said, type: `session-${String(said["state"])}` };
+}
+
+function kindOf(data: unknown): string {
+  return isObject(data) ? String(data["type"]) : typeof data;
+}

@@ -1,0 +1,42 @@
+//! Every bound of the core, with its reason. Bounds that depend on each other
+//! are checked when compiling.
+
+/// Entries of one identity log. A person changes devices a few times a year.
+pub const LOG_ENTRIES_MAX: usize = 1024;
+/// Entries that one log entry may follow: as many as devices that added others apart from each other.
+pub const LOG_PREV_MAX: usize = 64;
+
+/// A block as it is stored and sent, in bytes.
+pub const BLOCK_BYTES_MAX: usize = 1 << 20;
+
+/// What Noise adds to a packet, in bytes.
+pub const NOISE_TAG_BYTES: usize = 16;
+/// What a transport carries at once, in bytes: the limit of a Noise message.
+pub const PACKET_BYTES_MAX: usize = 65_535;
+/// A frame's part in one packet: what is left beside the flags and Noise's tag.
+pub const PACKET_BODY_BYTES_MAX: usize = PACKET_BYTES_MAX - NOISE_TAG_BYTES - 1;
+/// A frame, in bytes: a block with its number, or a message as large as a block.
+pub const FRAME_BYTES_MAX: usize = BLOCK_BYTES_MAX + 1024;
+/// A handshake message, in bytes: keys, tags and a proof that names as many log tips as it may.
+pub const HANDSHAKE_BYTES_MAX: usize = 4096;
+
+/// Places in one relay's address: a few networks in two address families.
+pub const RELAY_ADDRS_MAX: usize = 8;
+
+/// A connection that has not proven who it is by then is closed.
+pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+/// Packets that may wait for a session; it takes them at once, so more means that somebody floods.
+pub const INBOX_PACKETS_MAX: usize = 256;
+/// Asks of one connection being worked on at the same time.
+pub const ASKS_IN_WORK_MAX: usize = 64;
+/// Asks of ours that may be open on one connection, each with a buffer of at most one frame.
+pub const ASKS_OPEN_MAX: usize = 48;
+/// Bytes handed to a transport and not yet sent, above which answers wait for room.
+pub const UNSENT_BYTES_HIGH: u64 = 512 << 10;
+/// An ask that got no answer by then has failed.
+pub const ASK_MS_MAX: u64 = 30_000;
+/// Rows that one scan returns.
+pub const SCAN_ROWS_MAX: usize = 1024;
+
+const _: () = assert!(ASKS_OPEN_MAX <= ASKS_IN_WORK_MAX);
+const _: () = assert!(BLOCK_BYTES_MAX + 8 <= FRAME_BYTES_MAX);

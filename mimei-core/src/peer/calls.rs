@@ -1,0 +1,78 @@
+//! Asks of ours, and the commands that lead to them.
+
+use alloc::rc::Rc;
+
+use super::connection::{Connection, Reply};
+use super::task::Slot;
+use super::{Command, CommandError, CommandId, ConnectionId, Outcome, Output, Shared};
+use crate::limits::{ASK_MS_MAX, ASKS_OPEN_MAX};
+use crate::wire::{Answer, Ask, Bye, Message, Nothing, Refusal, RefusalCode};
+
+pub(super) fn start(shared: &Rc<Shared>, id: CommandId, command: Command) {
+    let task_shared = shared.clone();
+    shared.effects.schedule.spawn(async move {
+        let outcome = run(&task_shared, command).await;
+        task_shared.effects.output(Output::Outcome { id, outcome });
+    });
+}
+
+async fn run(shared: &Rc<Shared>, command: Command) -> Result<Outcome, CommandError> {
+    match command {
+        Command::Ping(connection) => ping(shared, connection).await,
+        Command::Disconnect(connection) => disconnect(shared, connection),
+    }
+}
+
+async fn ping(shared: &Shared, id: ConnectionId) -> Result<Outcome, CommandError> {
+    let connection = connected(shared, id)?;
+    let start = shared.effects.now();
+    let Answer::Done(Nothing {}) = ask(shared, &connection, Ask::Ping(Nothing {})).await? else {
+        return Err(CommandError::WrongAnswer);
+    };
+    Ok(Outcome::RoundTrip { ms: shared.effects.now().0 - start.0 })
+}
+
+fn disconnect(shared: &Shared, id: ConnectionId) -> Result<Outcome, CommandError> {
+    let connection = connected(shared, id)?;
+    let bye = Bye { code: "connection.closed".into(), message: "the other side closed the connection".into() };
+    connection.send_message(&shared.effects, Message::Bye(bye));
+    shared.effects.output(Output::Close { connection: id });
+    connection.end(&shared.effects);
+    Ok(Outcome::Done)
+}
+
+/// A connection whose other side has proven who it is.
+fn connected(shared: &Shared, id: ConnectionId) -> Result<Rc<Connection>, CommandError> {
+    shared.connection(id).filter(|connection| connection.remote().is_some()).ok_or(CommandError::NotConnected)
+}
+
+/// Asks, and waits for what comes back.
+async fn ask(shared: &Shared, connection: &Connection, ask: Ask) -> Result<Answer, CommandError> {
+    let (number, slot) = open_call(connection)?;
+    connection.send_message(&shared.effects, Message::Ask((number, ask)));
+    let deadline = shared.effects.now() + ASK_MS_MAX;
+    let reply = shared.effects.before(deadline, slot.take(&shared.effects.schedule)).await;
+    connection.calls.borrow_mut().remove(&number);
+    match reply {
+        Some(Reply::Refused(refusal)) => Err(CommandError::Refused(refusal)),
+        Some(Reply::Closed) => Err(CommandError::NotConnected),
+        Some(Reply::Answer(answer)) => Ok(answer),
+        None => Err(CommandError::TimedOut),
+    }
+}
+
+fn open_call(connection: &Connection) -> Result<(u64, Rc<Slot<Reply>>), CommandError> {
+    if connection.remote().is_none() {
+        return Err(CommandError::NotConnected);
+    }
+    let mut calls = connection.calls.borrow_mut();
+    if calls.len() >= ASKS_OPEN_MAX {
+        let busy = Refusal::new(RefusalCode::Busy, "too many asks wait for answers on this connection");
+        return Err(CommandError::Refused(busy));
+    }
+    let number = connection.next_call.get();
+    connection.next_call.set(number + 1);
+    let slot = Slot::new();
+    calls.insert(number, slot.clone());
+    Ok((number, slot))
+}

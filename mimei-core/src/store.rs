@@ -1,0 +1,115 @@
+//! What a peer keeps: tables of ordered bytes, and blocks by address.
+//!
+//! The contract, for every store (redb on a relay, IndexedDB in a tab, memory
+//! in tests): a [`Batch`] happens whole or not at all; its expectations are
+//! checked in the same transaction; after `Ok` a strict batch survives the loss
+//! of power. Scans see rows in the order of their keys.
+
+mod memory;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+pub use memory::MemoryStore;
+
+use crate::cid::Cid;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:literal => $variant:ident,)*) => {
+        /// The tables. A layout change makes a new name.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Table { $($(#[$doc])* $variant,)* }
+
+        impl Table {
+            /// Every table.
+            pub const ALL: &[Table] = &[$(Table::$variant),*];
+
+            /// The name under which a store keeps it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+tables! {
+    /// What only the driver reads: its wrapped secrets. Key: a name.
+    "driver/1" => Driver,
+    /// Identity logs. Key: user id's hash, depth (8 bytes, big endian), entry id's hash. Value: the signed entry.
+    "log/1" => Log,
+    /// Relays that were trusted on first use. Key: the address as text. Value: user id.
+    "pin/1" => Pin,
+}
+
+/// A key in a table.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct RowKey {
+    /// The table.
+    pub table: Table,
+    /// The key's bytes.
+    pub key: Vec<u8>,
+}
+
+impl RowKey {
+    /// A key in a table.
+    pub fn new(table: Table, key: impl Into<Vec<u8>>) -> Self {
+        Self { table, key: key.into() }
+    }
+}
+
+/// Rows with keys from `from` on, all of which start with `prefix`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scan {
+    /// The table.
+    pub table: Table,
+    /// What every key starts with.
+    pub prefix: Vec<u8>,
+    /// Only keys behind this one, if any.
+    pub after: Option<Vec<u8>>,
+    /// At most so many rows.
+    pub limit: usize,
+}
+
+/// One row of a scan: its key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// Changes that happen together or not at all.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Batch {
+    /// What must hold before: the value of a row, or none.
+    pub expect: Vec<(RowKey, Option<Vec<u8>>)>,
+    /// Rows to write.
+    pub put: Vec<(RowKey, Vec<u8>)>,
+    /// Rows to remove.
+    pub delete: Vec<RowKey>,
+    /// Blocks to keep. The store trusts that bytes and address belong together.
+    pub put_blocks: Vec<(Cid, Vec<u8>)>,
+    /// Blocks to let go.
+    pub delete_blocks: Vec<Cid>,
+    /// Whether the answer waits until the change survives the loss of power.
+    pub strict: bool,
+}
+
+/// Why nothing was changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StoreError {
+    /// An expectation does not hold.
+    Conflict,
+    /// There is no room.
+    Full,
+    /// The store failed, with what it said.
+    Failed(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict => f.write_str("something else was written first"),
+            Self::Full => f.write_str("there is no room left in the store"),
+            Self::Failed(why) => write!(f, "the store failed: {why}"),
+        }
+    }
+}
+
+impl core::error::Error for StoreError {}

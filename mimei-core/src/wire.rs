@@ -1,0 +1,23 @@
+//! What goes over a connection, lowest layer first.
+//!
+//! ```text
+//! packet    at most 64 KiB, whole and in order: what a transport carries
+//!   Noise   encrypts packets, except on a data channel bound to its DTLS certificates
+//! frame     one message, or one block; cut into packets on one of two lanes
+//! message   hello, ask, answer, refuse, tell, bye
+//! ```
+//!
+//! Noise XX comes first (see [`noise`]), then each side sends `hello` with its
+//! identity log; nothing else is answered until the other's device is found valid.
+//! After that either side asks, and the other answers or refuses under the
+//! ask's number.
+
+mod frame;
+mod message;
+pub mod noise;
+
+pub use frame::{Frame, FrameError, Reassembler, packets_of};
+pub use message::{Answer, Ask, Bye, Hello, LogAnswer, LogAsk, Message, Nothing, Refusal, RefusalCode};
+
+/// Version of the wire protocol, bound into the handshake's prologue.
+pub const WIRE_VERSION: u64 = 1;

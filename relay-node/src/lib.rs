@@ -1,0 +1,19 @@
+//! The MiMei relay: a small server that keeps MiMeis online.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`relay`] | a running relay: all of this put together |
+//! | [`config`] | file, environment and flags |
+//! | [`keys`] | identity and certificate, made at the first start |
+//! | [`store`] | rows in redb, blocks in files |
+//! | [`driver`] | runs the core's state machine |
+//! | [`rtc`] | data channels, all on one UDP port |
+//! | [`http`] | signalling, WebSocket, demo site |
+
+pub mod config;
+pub mod driver;
+pub mod http;
+pub mod keys;
+pub mod relay;
+pub mod rtc;
+pub mod store;

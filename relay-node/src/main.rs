@@ -1,0 +1,90 @@
+//! `mimei`: run a relay, or look at one.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use relay_node::config::{Config, DataFlag, EXAMPLE, Flags};
+use relay_node::driver::now;
+use relay_node::keys::Keys;
+use relay_node::relay::Relay;
+use tracing_subscriber::EnvFilter;
+
+#[derive(Parser)]
+#[command(name = "mimei", version, about = "Keep your data online, on your own machine")]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a relay until Ctrl-C
+    Run(Flags),
+    /// Print this relay's user id and device
+    Id(DataFlag),
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let line = Line::parse();
+    log();
+    let result = match line.command {
+        Command::Run(flags) => run(flags).await,
+        Command::Id(data) => id(&data),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mimei: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Warnings by default; the crates below the data channels warn of things that are normal.
+fn log() {
+    let default = "warn,webrtc=error,rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=error";
+    let filter = EnvFilter::try_from_env("MIMEI_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+async fn run(flags: Flags) -> Result<(), Failure> {
+    let config = Config::load(flags)?;
+    let settings = config.data.join("mimei.toml");
+    let relay = Relay::start(config).await?;
+    if !settings.exists() {
+        std::fs::write(&settings, EXAMPLE)?;
+    }
+    println!("relay    {}", relay.user());
+    println!("open     http://{}", web_address(&relay));
+    println!("address  {}", relay.address());
+    wait_for_the_end().await?;
+    println!("stopping");
+    relay.shutdown().await;
+    Ok(())
+}
+
+/// Browsers trust `localhost`, not every spelling of the loopback address.
+fn web_address(relay: &Relay) -> String {
+    let at = relay.http_at();
+    if at.ip().is_loopback() { format!("localhost:{}", at.port()) } else { at.to_string() }
+}
+
+async fn wait_for_the_end() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn id(flag: &DataFlag) -> Result<(), Failure> {
+    let data = flag.directory()?;
+    std::fs::create_dir_all(&data)?;
+    let keys = Keys::load_or_create(&data, now())?;
+    println!("user    {}", keys.log.user());
+    println!("device  {}", keys.device.keys().sign);
+    Ok(())
+}

@@ -1,0 +1,81 @@
+/** A relay: the program that is tested, started on ports of its own choice. */
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { whenDone } from "./cleanup.mjs";
+
+const LINES = { user: /^relay +(\S+)$/, origin: /^open +(\S+)$/, address: /^address +(\S+)$/ };
+
+/** `MIMEI_BIN` names the program. */
+export function program() {
+  const path = process.env.MIMEI_BIN;
+  assert.ok(path, "MIMEI_BIN must name the relay program; `cargo xtask test` sets it");
+  return path;
+}
+
+/** A data directory that is gone after the test. */
+export async function freshData(t) {
+  const folder = await mkdtemp(join(tmpdir(), "mimei-browser-"));
+  whenDone(t, () => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** What `mimei id --data` prints. */
+export async function idOf(data) {
+  const { stdout } = await promisify(execFile)(program(), ["id", "--data", data]);
+  return /^user +(\S+)$/m.exec(stdout)?.[1];
+}
+
+/**
+ * Starts a relay and waits until it says where it is.
+ * `inside` is a command that runs it elsewhere, such as in a network namespace.
+ */
+export async function startRelay(t, { data, listen = "127.0.0.1:0", more = [], inside = [] } = {}) {
+  const folder = data ?? (await freshData(t));
+  const [command, ...args] = [...inside, program(), "run", "--data", folder, "--listen", listen, ...more];
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const exited = once(child, "exit").then(([code, signal]) => ({ code, signal }));
+  const relay = new Relay(child, exited, folder, await firstLines(child, exited));
+  whenDone(t, () => relay.end("SIGKILL"));
+  return relay;
+}
+
+class Relay {
+  #child;
+  #exited;
+
+  constructor(child, exited, data, said) {
+    this.#child = child;
+    this.#exited = exited;
+    this.data = data;
+    /** The relay's user id. */
+    this.user = said.user;
+    this.origin = said.origin;
+    this.address = said.address;
+    this.port = Number(new URL(said.origin).port);
+  }
+
+  /** Sends a signal and waits for the end. Returns `{code, signal}`. */
+  async end(signal) {
+    this.#child.kill(signal);
+    return await this.#exited;
+  }
+}
+
+async function firstLines(child, exited) {
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => (errors += text));
+  const said = {};
+  for await (const line of createInterface({ input: child.stdout })) {
+    for (const [name, shape] of Object.entries(LINES)) said[name] ??= shape.exec(line)?.[1];
+    if (!Object.keys(LINES).every((name) => said[name])) continue;
+    child.stdout.resume(); // Whatever else it says must not fill the pipe.
+    return said;
+  }
+  throw new Error(`the relay ended before it said where it is: ${JSON.stringify(await exited)} ${errors}`);
+}

@@ -1,0 +1,77 @@
+use std::collections::BTreeMap;
+
+use mimei_core::cid::Cid;
+use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError};
+
+use crate::random::Random;
+
+#[derive(Clone, Default)]
+struct Contents {
+    rows: BTreeMap<RowKey, Vec<u8>>,
+    blocks: BTreeMap<Cid, Vec<u8>>,
+}
+
+impl Contents {
+    fn change(&mut self, batch: &Batch) {
+        self.rows.extend(batch.put.iter().cloned());
+        batch.delete.iter().for_each(|key| drop(self.rows.remove(key)));
+        self.blocks.extend(batch.put_blocks.iter().cloned());
+        batch.delete_blocks.iter().for_each(|cid| drop(self.blocks.remove(cid)));
+    }
+}
+
+/// A store in memory that forgets at a crash what it did not promise to keep.
+///
+/// A strict batch makes itself and everything before it durable. Of the batches
+/// behind the last strict one a crash keeps the first few, never a part of one.
+#[derive(Default)]
+pub struct MemoryStore {
+    now: Contents,
+    durable: Contents,
+    undurable: Vec<Batch>,
+}
+
+impl MemoryStore {
+    /// The value of a row.
+    pub fn row(&self, key: &RowKey) -> Option<Vec<u8>> {
+        self.now.rows.get(key).cloned()
+    }
+
+    /// Rows in the order of their keys.
+    pub fn scan(&self, scan: &Scan) -> Vec<Row> {
+        let start = scan.after.as_ref().filter(|after| **after > scan.prefix).unwrap_or(&scan.prefix);
+        self.now
+            .rows
+            .range(RowKey::new(scan.table, start.clone())..)
+            .take_while(|(key, _)| key.table == scan.table && key.key.starts_with(&scan.prefix))
+            .filter(|(key, _)| scan.after.as_ref().is_none_or(|after| key.key > *after))
+            .take(scan.limit)
+            .map(|(key, value)| (key.key.clone(), value.clone()))
+            .collect()
+    }
+
+    /// A block.
+    pub fn block(&self, cid: &Cid) -> Option<Vec<u8>> {
+        self.now.blocks.get(cid).cloned()
+    }
+
+    /// Makes all changes of a batch, or none.
+    pub fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.expect.iter().any(|(key, value)| self.now.rows.get(key) != value.as_ref()) {
+            return Err(StoreError::Conflict);
+        }
+        self.now.change(batch);
+        self.undurable.push(batch.clone());
+        if batch.strict {
+            self.undurable.drain(..).for_each(|batch| self.durable.change(&batch));
+        }
+        Ok(())
+    }
+
+    /// Loses power.
+    pub fn crash(&mut self, random: &mut Random) {
+        let kept = random.within(0..self.undurable.len() as u64 + 1) as usize;
+        self.undurable.drain(..).take(kept).for_each(|batch| self.durable.change(&batch));
+        self.now = self.durable.clone();
+    }
+}

@@ -1,0 +1,34 @@
+//! The stories of the simulator, and the simulator itself: the same seed is the same world.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, wherever that is")]
+
+use tests::scenario::{self, STORIES};
+use tests::seeds;
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
+    for (name, story) in STORIES {
+        let trace = story(1);
+        assert_eq!(trace, story(1), "{name}");
+        assert_ne!(trace, story(2), "{name}");
+    }
+}
+
+#[test]
+fn unrest_ends_in_a_full_net() {
+    seeds::each(0..30, |seed| drop(scenario::unrest_ends_in_a_full_net(seed)));
+}
+
+#[test]
+fn failing_stores_heal() {
+    seeds::each(0..30, |seed| drop(scenario::failing_stores_heal(seed)));
+}
+
+#[test]
+fn a_revoked_device_stays_out() {
+    seeds::each(0..30, |seed| drop(scenario::a_revoked_device_stays_out(seed)));
+}
+
+#[test]
+fn what_was_pinned_stays_pinned() {
+    seeds::each(0..30, |seed| drop(scenario::what_was_pinned_stays_pinned(seed)));
+}
