@@ -95,13 +95,15 @@
 //!   so each level above the tenth has at most half the items of the one below.
 //! - *Edits*: where nothing is split, a new or deleted key touches its node and
 //!   at most one neighbour at each level. In a split group, whether a piece starts
-//!   anew depends on the six before it and the one behind it, and a piece of
-//!   2,048 is a wall; eight rounds are enough for the lightest items. So an edit
-//!   changes nothing further than 48 nodes behind and 8 before it even if every
-//!   hash was chosen for that; measured, it is two or three nodes.
+//!   anew depends in each round on the six pieces before it, itself and the one
+//!   behind it, and a piece that is not light is a wall. Eight rounds are
+//!   enough for the lightest items, as each doubles what a piece has; so an edit
+//!   changes no node more than 64 nodes away, whatever the hashes are. Measured
+//!   in a map that is one huge group: at most four nodes written at a level.
 //! - *History*: cuts, rounds and joins are functions of the sequence of items,
 //!   the sequence of level 0 is the content, and each level's sequence follows
-//!   from the one below.
+//!   from the one below. Links are addresses of sealed nodes, so the same content
+//!   has the same root as long as its nodes were sealed under the same epoch.
 //! - A key of level `n` costs 64ⁿ hashes to find and adds at most `n` nodes.
 
 mod build;

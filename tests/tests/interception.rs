@@ -1,10 +1,13 @@
 //! Somebody in the middle: of the signalling, of TLS in front of a WebSocket, of
 //! the packets. `THREATS.md` row 20.
 //!
-//! Checked by switching the defence off: with `Binding::prologue` that leaves the
-//! fingerprints out, `swapped_fingerprints_are_refused` fails because both
-//! sides open a session; with `Binding::is_encrypted` always true, every test of a
-//! WebSocket here fails; with `read_proof` that does not verify, the stolen proofs pass.
+//! Checked by switching each defence off in the core: with a prologue that leaves
+//! the fingerprints out, both sides of `swapped_fingerprints_are_refused` open a
+//! session and it fails; with `Binding::is_encrypted` always true, altered, replayed
+//! and overheard packets fail; with `read_proof` that does not verify, the stolen
+//! proofs do; with a dialer that does not look at the user before its third
+//! message, the two tests of unexpected peers do.
+
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, wherever that is")]
 
 use std::cell::RefCell;

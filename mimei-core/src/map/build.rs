@@ -3,11 +3,9 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::limits::{
-    CONTEXT_NODES_MAX, ENTRIES_MAX, GROUP_WEIGHT_MAX, KEY_BYTES_MAX, LEVEL_MAX, STREAM_WEIGHT_MAX,
-};
+use super::limits::{CONTEXT_NODES_MAX, ENTRIES_MAX, GROUP_WEIGHT_MAX, KEY_BYTES_MAX, LEVEL_MAX, STREAM_WEIGHT_MAX};
 use super::node::{Child, Item, Payload, Value, encode};
-use super::shape::{Atom, OPEN_LEFT, OPEN_RIGHT, Piece, Salt, split};
+use super::shape::{Atom, OPEN_RIGHT, Piece, Salt, split};
 use super::source::{InputError, NodeSink};
 use crate::cid::Cid;
 
@@ -67,12 +65,11 @@ pub(super) struct Tower {
 #[derive(Default)]
 struct Floor {
     items: VecDeque<Item>,
-    /// Items at the front whose nodes were written; they are kept because splitting looks back.
+    /// Items at the front whose nodes were written. Those of enough nodes are kept that what comes is split
+    /// as if the whole group were here.
     written: usize,
     /// What the others weigh.
     weight: u64,
-    /// Whether the group began before the first item kept.
-    is_open: bool,
     /// Nodes written so far.
     nodes: u64,
 }
@@ -123,7 +120,7 @@ impl Tower {
     fn end_group<K: NodeSink>(&mut self, floor: usize, sink: &mut K) {
         let group = &self.floors[floor];
         let written = group.written;
-        if !group.is_open && written == 0 && group.weight <= u64::from(GROUP_WEIGHT_MAX) {
+        if written == 0 && group.weight <= u64::from(GROUP_WEIGHT_MAX) {
             self.write(floor, 0, group.items.len(), sink);
         } else {
             for piece in self.pieces(floor, 0) {
@@ -154,13 +151,12 @@ impl Tower {
         group.weight = group.items.iter().skip(written).map(|item| u64::from(item.weight())).sum();
         group.written = written - dropped;
         group.items.drain(..dropped);
-        group.is_open |= dropped > 0;
     }
 
     fn pieces(&self, floor: usize, open_right: u8) -> Vec<Piece> {
         let group = &self.floors[floor];
         let atoms: Vec<Atom> = group.items.iter().map(|item| atom(&self.salt, item, 0)).collect();
-        split(&atoms, open_right | if group.is_open { OPEN_LEFT } else { 0 })
+        split(&atoms, open_right)
     }
 
     fn write<K: NodeSink>(&mut self, floor: usize, start: usize, end: usize, sink: &mut K) {

@@ -53,6 +53,12 @@ enum Next {
     Node { child: Child, level: u8 },
 }
 
+/// What one step did.
+enum Step {
+    Passed(Option<Change>),
+    Opened,
+}
+
 impl Change {
     /// The key that both entries have.
     pub fn key(&self) -> &[u8] {
@@ -84,10 +90,10 @@ impl Diff {
         let mut nodes = STEP_NODES_MAX;
         while self.found.len() < limit && nodes > 0 && !sides.iter().all(Side::is_at_end) {
             match step(source, sides) {
-                Ok(change) => self.found.extend(change),
+                Ok(Step::Passed(change)) => self.found.extend(change),
+                Ok(Step::Opened) => nodes -= 1,
                 Err(error) => return Err(name_more(source, sides.clone(), error)),
             }
-            nodes -= 1;
         }
         let done = sides.iter().all(Side::is_at_end);
         let items = core::mem::take(&mut self.found);
@@ -109,12 +115,13 @@ impl Diff {
 }
 
 /// Moves past equal or differing items, or opens one or two nodes.
-fn step<S: NodeSource>(source: &S, [old, new]: &mut [Side; 2]) -> Result<Option<Change>, MapError> {
+fn step<S: NodeSource>(source: &S, [old, new]: &mut [Side; 2]) -> Result<Step, MapError> {
     use Next::{Entry, Node};
     match (old.next(), new.next()) {
         (Some(Node { child: a, .. }), Some(Node { child: b, .. })) if a == b && old.key() == new.key() => {
             old.pass();
             new.pass();
+            return Ok(Step::Passed(None));
         }
         (Some(Node { level: a, .. }), Some(Node { level: b, .. })) => match a.cmp(&b).then(new.key().cmp(&old.key())) {
             Ordering::Greater => old.open_next(source)?,
@@ -125,19 +132,21 @@ fn step<S: NodeSource>(source: &S, [old, new]: &mut [Side; 2]) -> Result<Option<
             let order = old.key().cmp(&new.key());
             let old = if order.is_le() { old.take_entry() } else { None };
             let new = if order.is_ge() { new.take_entry() } else { None };
-            return Ok(Some(Change { old, new }).filter(|change| change.old != change.new));
+            return Ok(Step::Passed(Some(Change { old, new }).filter(|change| change.old != change.new)));
         }
         (Some(Entry), other) if other.is_none() || old.key() < new.key() => {
-            return Ok(Some(Change { old: old.take_entry(), new: None }));
+            return Ok(Step::Passed(Some(Change { old: old.take_entry(), new: None })));
         }
         (other, Some(Entry)) if other.is_none() || new.key() < old.key() => {
-            return Ok(Some(Change { old: None, new: new.take_entry() }));
+            return Ok(Step::Passed(Some(Change { old: None, new: new.take_entry() })));
         }
         (Some(Node { .. }), _) => old.open_next(source)?,
         (_, Some(Node { .. })) => new.open_next(source)?,
-        (Some(Entry), None) | (None, Some(Entry)) | (None, None) => {}
+        (Some(Entry), None) | (None, Some(Entry)) | (None, None) => {
+            unreachable!("entries were taken, the ends are not stepped from")
+        }
     }
-    Ok(None)
+    Ok(Step::Opened)
 }
 
 /// Two nodes of one level that begin at one key and differ: both are needed.
@@ -162,12 +171,12 @@ fn open_both<S: NodeSource>(source: &S, old: &mut Side, new: &mut Side) -> Resul
 fn name_more<S: NodeSource>(source: &S, mut sides: [Side; 2], error: MapError) -> MapError {
     let mut holes = Holes::default();
     let mut named = holes.add_from(error);
-    for _ in 0..STEP_NODES_MAX {
-        if named.is_err() || holes.is_full() || sides.iter().all(Side::is_at_end) {
-            break;
-        }
-        if let Err(error) = step(source, &mut sides) {
-            named = holes.add_from(error).and_then(|()| pass_hidden(source, &mut sides, &mut holes));
+    let mut nodes = STEP_NODES_MAX;
+    while named.is_ok() && nodes > 0 && !holes.is_full() && !sides.iter().all(Side::is_at_end) {
+        match step(source, &mut sides) {
+            Ok(Step::Passed(_)) => {}
+            Ok(Step::Opened) => nodes -= 1,
+            Err(error) => named = holes.add_from(error).and_then(|()| pass_hidden(source, &mut sides, &mut holes)),
         }
     }
     match named.and_then(|()| holes.none_or_missing()) {
@@ -190,7 +199,9 @@ fn pass_hidden<S: NodeSource>(source: &S, sides: &mut [Side; 2], holes: &mut Hol
     // The first key that is not hidden, if there is one.
     let mut end = sides[hidden].key().map(<[u8]>::to_vec);
     while let Some(side) = sides.iter_mut().find(|side| side.key().is_some_and(|key| is_below(key, end.as_deref()))) {
-        if side.level() == level && let Err(error) = side.peek(source) {
+        if side.level() == level
+            && let Err(error) = side.peek(source)
+        {
             holes.add_from(error)?;
         }
         side.pass();
@@ -258,7 +269,7 @@ impl Side {
     /// The node that is next, without going into it.
     fn peek<S: NodeSource>(&self, source: &S) -> Result<Arc<Node>, MapError> {
         let ((node, at), above) = self.path.split_last().expect("it is not at the end");
-        let upper = above.iter().rev().next().map(|(node, at)| node.key(*at));
+        let upper = above.last().map(|(node, at)| node.key(*at));
         open_child(source, node, *at, upper)
     }
 

@@ -8,12 +8,13 @@ mod cursor;
 mod cut;
 mod window;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use self::cursor::Cursor;
-use self::window::{ItemEdit, Window, Written};
+use self::window::{ItemEdit, Window, Written, name_around};
 use super::build::{Tower, check_key, put_empty};
 use super::limits::{ENTRIES_MAX, STEP_EDITS_MAX};
 use super::node::{Item, Node, Payload, Value};
@@ -41,7 +42,7 @@ pub enum EditStep {
 
 enum State {
     Start(VecDeque<ItemEdit>),
-    Level(Pass),
+    Level(Box<Pass>),
     /// The root is this node, or below it if it has a single child.
     Descend(Cid),
     Done(Cid),
@@ -84,7 +85,7 @@ impl BatchEdit {
                     }
                     let pass = Pass::new(self.root, root.clone(), 0, core::mem::take(edits));
                     self.root_node = Some(root);
-                    State::Level(pass)
+                    State::Level(Box::new(pass))
                 }
                 State::Level(pass) => {
                     let Some(written) = pass.run(store, &self.salt)? else { return Ok(EditStep::More) };
@@ -115,7 +116,7 @@ impl BatchEdit {
             Written::Part if pass.is_top => State::Done(build_above(self.salt, pass, store)),
             Written::Part => {
                 let above = core::mem::take(&mut pass.above);
-                State::Level(Pass::new(self.root, root.clone(), pass.level + 1, above))
+                State::Level(Box::new(Pass::new(self.root, root.clone(), pass.level + 1, above)))
             }
         }
     }
@@ -147,7 +148,7 @@ impl Pass {
                 return Ok(None);
             }
             if let Err(error) = self.settle_next(store, salt) {
-                return Err(self.name_more(store, error));
+                return Err(self.name_more(store, salt, error));
             }
             if let Some(settled) = core::mem::replace(&mut self.before, self.current.take()) {
                 settled.write(store, self.is_top, &mut self.above);
@@ -170,7 +171,7 @@ impl Pass {
     }
 
     /// What else is missing for the edits that this step would come to.
-    fn name_more<S: NodeSource>(&self, source: &S, error: MapError) -> MapError {
+    fn name_more<S: NodeSource>(&self, source: &S, salt: &Salt, error: MapError) -> MapError {
         let mut holes = Holes::default();
         let mut named = holes.add_from(error);
         let mut cursor = self.cursor.clone();
@@ -178,9 +179,10 @@ impl Pass {
             if holes.is_full() || named.is_err() {
                 break;
             }
-            if let Err(error) = cursor.seek(source, &edit.key).and_then(|()| cursor.node(source).map(drop)) {
-                named = holes.add_from(error);
-            }
+            named = match cursor.seek(source, &edit.key) {
+                Ok(()) => name_around(source, &cursor, salt, edit, &mut holes),
+                Err(error) => holes.add_from(error),
+            };
         }
         match named.and_then(|()| holes.none_or_missing()) {
             Err(error) => error,

@@ -83,7 +83,13 @@ impl Merge {
     /// the result does not either.
     pub fn new(base: Cid, a: Cid, b: Cid, salt: Salt) -> Self {
         // A side that changed nothing has nothing to say; equal sides have nothing to add.
-        let (root, b) = if a == base { (b, base) } else if a == b { (a, base) } else { (a, b) };
+        let (root, b) = if a == base {
+            (b, base)
+        } else if a == b {
+            (a, base)
+        } else {
+            (a, b)
+        };
         Self {
             salt,
             root,

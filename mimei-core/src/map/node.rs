@@ -70,7 +70,8 @@ impl Node {
         if body.len() > NODE_BODY_BYTES_MAX || links.len() > NODE_LINKS_MAX {
             return Err(invalid(0, "a node larger than any may be"));
         }
-        let mut decoder = Decoder { r: Reader::new(&body), link_count: links.len(), links_seen: 0, value_links: Vec::new() };
+        let mut decoder =
+            Decoder { r: Reader::new(&body), link_count: links.len(), links_seen: 0, value_links: Vec::new() };
         let (level, slots) = decoder.node()?;
         let value_links = core::mem::take(&mut decoder.value_links);
         if decoder.links_seen != links.len() {
@@ -85,7 +86,8 @@ impl Node {
     }
 
     /// Whether the keys may share this node under `salt`: only the first may have a level above the
-    /// node's. A reader with the salt refuses a node that does not obey.
+    /// node's. A reader with the salt refuses a node that does not obey. Whether a group was split by the
+    /// rule shows only in the whole of it; a wrong split costs its maker's readers time, never truth.
     pub fn obeys(&self, salt: &Salt) -> bool {
         (1..self.len()).all(|at| salt.level(self.key(at)) <= self.level)
     }

@@ -97,7 +97,7 @@ impl<'s, S: NodeSource> Map<'s, S> {
 
     /// The entry of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Entry>, MapError> {
-        let Some((_, leaf)) = self.descend(key, |_, _| ())? else { return Ok(None) };
+        let Some(leaf) = self.descend(key, |_, _| ())? else { return Ok(None) };
         Ok(leaf.find(key).ok().map(|at| Entry { node: leaf, at }))
     }
 
@@ -111,30 +111,30 @@ impl<'s, S: NodeSource> Map<'s, S> {
     pub fn rank(&self, key: &[u8]) -> Result<u64, MapError> {
         let mut before = 0;
         let count = |node: &Node, at: usize| before += node.children().take(at).map(|(_, _, count)| count).sum::<u64>();
-        let Some((_, leaf)) = self.descend(key, count)? else { return Ok(0) };
+        let Some(leaf) = self.descend(key, count)? else { return Ok(0) };
         let (Ok(at) | Err(at)) = leaf.find(key);
         Ok(before + at as u64)
     }
 
     /// The entry with `n` keys below its own.
     pub fn nth(&self, n: u64) -> Result<Option<Entry>, MapError> {
-        let mut node = open_root(self.source, &self.root)?;
-        if n >= node.count() {
+        let mut place = Place { node: open_root(self.source, &self.root)?, upper: None };
+        if n >= place.node.count() {
             return Ok(None);
         }
-        let (mut rest, mut upper) = (n, None);
-        while node.level() > 0 {
+        let mut rest = n;
+        while place.node.level() > 0 {
             let mut at = 0;
-            for (_, _, count) in node.children() {
+            for (_, _, count) in place.node.children() {
                 if rest < count {
                     break;
                 }
                 rest -= count;
                 at += 1;
             }
-            (node, upper) = self.down(&node, at, upper)?;
+            place.descend(self.source, at)?;
         }
-        Ok(Some(Entry { node, at: rest as usize }))
+        Ok(Some(Entry { node: place.node, at: rest as usize }))
     }
 
     /// The first `limit` entries of a range. More are there unless the page is `done`; go on behind its
@@ -142,7 +142,8 @@ impl<'s, S: NodeSource> Map<'s, S> {
     pub fn range(&self, range: Range<'_>, limit: usize) -> Result<Page<Entry>, MapError> {
         let root = open_root(self.source, &self.root)?;
         // One more tells whether it was all.
-        let mut scan = Scan { source: self.source, range, rest: limit as u64 + 1, found: Vec::new(), holes: Holes::default() };
+        let mut scan =
+            Scan { source: self.source, range, rest: limit as u64 + 1, found: Vec::new(), holes: Holes::default() };
         scan.visit(&root, None)?;
         scan.holes.none_or_missing()?;
         let done = scan.found.len() <= limit;
@@ -157,28 +158,34 @@ impl<'s, S: NodeSource> Map<'s, S> {
         Ok(path)
     }
 
-    /// The leaf where a key is or would be, and the first key behind it; `None` if the key is before all.
-    /// `step` sees every inner node and the child taken.
-    #[allow(clippy::type_complexity)]
-    fn descend(
-        &self,
-        key: &[u8],
-        mut step: impl FnMut(&Node, usize),
-    ) -> Result<Option<(Option<Vec<u8>>, Arc<Node>)>, MapError> {
-        let mut node = open_root(self.source, &self.root)?;
-        let mut upper = None;
-        while node.level() > 0 {
-            let Some(at) = node.child_for(key) else { return Ok(None) };
-            step(&node, at);
-            (node, upper) = self.down(&node, at, upper)?;
+    /// The leaf where a key is or would be; `None` if the key is before all. `step` sees every inner node
+    /// and the child taken.
+    fn descend(&self, key: &[u8], mut step: impl FnMut(&Node, usize)) -> Result<Option<Arc<Node>>, MapError> {
+        let mut place = Place { node: open_root(self.source, &self.root)?, upper: None };
+        while place.node.level() > 0 {
+            let Some(at) = place.node.child_for(key) else { return Ok(None) };
+            step(&place.node, at);
+            place.descend(self.source, at)?;
         }
-        Ok(Some((upper, node)))
+        Ok(Some(place.node))
     }
+}
 
-    fn down(&self, node: &Node, at: usize, upper: Option<Vec<u8>>) -> Result<(Arc<Node>, Option<Vec<u8>>), MapError> {
-        let child = open_child(self.source, node, at, upper.as_deref())?;
-        let upper = if at + 1 < node.len() { Some(node.key(at + 1).to_vec()) } else { upper };
-        Ok((child, upper))
+/// A node on a way down, and the node and position of the first key behind it.
+struct Place {
+    node: Arc<Node>,
+    upper: Option<(Arc<Node>, usize)>,
+}
+
+impl Place {
+    fn descend<S: NodeSource>(&mut self, source: &S, at: usize) -> Result<(), MapError> {
+        let upper = self.upper.as_ref().map(|(node, at)| node.key(*at));
+        let child = open_child(source, &self.node, at, upper)?;
+        let parent = core::mem::replace(&mut self.node, child);
+        if at + 1 < parent.len() {
+            self.upper = Some((parent, at + 1));
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,5 @@
 /** Chromium, and pages that note what goes wrong in them. */
+import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 import { freshData } from "./relay.mjs";
 import { whenDone } from "./cleanup.mjs";
@@ -15,13 +16,10 @@ const ARGS = [
 /** Whatever is waited for comes within this time, or not at all. */
 export const WAIT_MS_MAX = 30_000;
 
-const options = ({ args = [], executable = process.env.CHROMIUM ?? "chromium" } = {}) => ({
-  executablePath: executable,
-  args: [...ARGS, ...args],
-  headless: true,
-  // Everything outside the machine is left alone.
-  chromiumSandbox: false,
-});
+function options({ args = [], executable = process.env.CHROMIUM } = {}) {
+  assert.ok(executable, "CHROMIUM must name the browser; `cargo xtask test` sets it");
+  return { executablePath: executable, args: [...ARGS, ...args], headless: true };
+}
 
 /** A browser for the tests of one file. */
 export async function launch(t, more) {

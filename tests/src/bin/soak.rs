@@ -1,7 +1,7 @@
 //! Runs the simulator's stories over one seed after another for as long as asked.
 //!
 //! ```text
-//! cargo run --release -p tests --bin soak -- --minutes 10 --from 1000
+//! cargo run --release -p tests --bin soak -- --minutes 10 --seed 1000
 //! ```
 //!
 //! Ends with a summary and, if a story failed, the seeds and a non-zero status.
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let plan = match plan(std::env::args().skip(1)) {
         Ok(plan) => plan,
         Err(message) => {
-            eprintln!("{message}\nusage: soak [--minutes M] [--from N]");
+            eprintln!("{message}\nusage: soak [--minutes M] [--seed N]");
             return ExitCode::from(2);
         }
     };
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
                 failures.push((seed, *name));
             }
         }
-        seed += 1;
+        seed = seed.wrapping_add(1);
     }
     report(plan.from, seed, &failures)
 }
@@ -50,8 +50,8 @@ fn report(from: u64, to: u64, failures: &[(u64, &str)]) -> ExitCode {
     println!(
         "{} stories over {} seeds ({from} to {}), {} failed",
         STORIES.len(),
-        to - from,
-        to.max(1) - 1,
+        to.wrapping_sub(from),
+        to.wrapping_sub(1),
         failures.len()
     );
     for (seed, name) in failures.iter().take(FAILURES_SHOWN_MAX) {
@@ -69,7 +69,7 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
             "--minutes" => {
                 plan.minutes = value.parse().ok().filter(|m: &f64| *m >= 0.0 && *m <= 100_000.0).ok_or_else(bad)?;
             }
-            "--from" => plan.from = value.parse().map_err(|_| bad())?,
+            "--seed" => plan.from = value.parse().map_err(|_| bad())?,
             _ => return Err(format!("unknown argument {name}")),
         }
     }

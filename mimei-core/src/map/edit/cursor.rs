@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use crate::cid::Cid;
 use crate::map::node::Node;
-use crate::map::source::{MapError, NodeSource, open_child};
+use crate::map::shape::Salt;
+use crate::map::source::{Holes, MapError, NodeSource, open_child};
 
 /// Stands at one node of a level, which itself need not be at hand.
 #[derive(Clone)]
@@ -75,6 +76,53 @@ impl Cursor {
     pub(super) fn back<S: NodeSource>(&mut self, source: &S) -> Result<bool, MapError> {
         let turn = self.path.iter().rposition(|(_, at)| *at > 0);
         self.turn(source, turn, |at| at - 1, |node| node.len() - 1)
+    }
+
+    /// Names what is missing of the next `nodes` nodes of the group.
+    pub(super) fn name_right<S: NodeSource>(
+        &self,
+        source: &S,
+        salt: &Salt,
+        nodes: usize,
+        holes: &mut Holes,
+    ) -> Result<(), MapError> {
+        let mut at = self.clone();
+        for _ in 0..nodes {
+            if at.upper().is_none_or(|key| salt.level(key) > self.level) {
+                break;
+            }
+            if let Err(error) = at.next(source) {
+                return holes.add_from(error);
+            }
+            at.name(source, holes)?;
+        }
+        Ok(())
+    }
+
+    /// Names what is missing of the `nodes` nodes before, as far as the group goes.
+    pub(super) fn name_left<S: NodeSource>(
+        &self,
+        source: &S,
+        salt: &Salt,
+        nodes: usize,
+        holes: &mut Holes,
+    ) -> Result<(), MapError> {
+        let mut at = self.clone();
+        for _ in 0..nodes {
+            match at.back(source) {
+                Ok(true) => at.name(source, holes)?,
+                Ok(false) => break,
+                Err(error) => return holes.add_from(error),
+            }
+            if at.path.last().is_some_and(|(node, child)| salt.level(node.key(*child)) > self.level) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn name<S: NodeSource>(&self, source: &S, holes: &mut Holes) -> Result<(), MapError> {
+        self.node(source).map(drop).or_else(|error| holes.add_from(error))
     }
 
     /// Turns aside at a depth and goes down along the edge. It stays where it is if it cannot.

@@ -105,16 +105,13 @@ impl Window {
         before: &mut Option<Window>,
     ) -> Result<(), MapError> {
         loop {
-            while self.next_start_is_deleted(edits) {
-                self.grow_right(source, edits, 1)?;
-            }
             let unsure = self.cut();
             let mut holes = Holes::default();
             if unsure & OPEN_RIGHT != 0 {
-                self.grow_right(source, edits, GROW_RIGHT_NODES).or_else(|error| holes.add_from(error))?;
+                self.grow_right(source, edits, &mut holes)?;
             }
             if unsure & OPEN_LEFT != 0 {
-                self.grow_left(source, before).or_else(|error| holes.add_from(error))?;
+                self.grow_left(source, before, &mut holes)?;
             }
             holes.none_or_missing()?;
             if unsure == 0 {
@@ -151,11 +148,6 @@ impl Window {
         }
         above.extend(edits.into_iter().map(|(key, payload)| ItemEdit { key, payload }));
         Written::Part
-    }
-
-    /// Whether the next edit takes away the start of the group behind, which then joins the last one here.
-    fn next_start_is_deleted(&self, edits: &VecDeque<ItemEdit>) -> bool {
-        edits.front().is_some_and(|edit| edit.payload.is_none() && self.right.upper() == Some(&edit.key))
     }
 
     fn append(&mut self, applied: Applied) {
@@ -200,43 +192,52 @@ impl Window {
         self.context[0] = context[0];
     }
 
-    /// Adds nodes behind, and goes on as long as they have edits.
+    /// Adds nodes behind as long as their group goes on, and goes on further if they have edits.
     fn grow_right<S: NodeSource>(
         &mut self,
         source: &S,
         edits: &mut VecDeque<ItemEdit>,
-        mut nodes: usize,
+        holes: &mut Holes,
     ) -> Result<(), MapError> {
-        while nodes > 0 {
+        let mut nodes = GROW_RIGHT_NODES;
+        while nodes > 0 && self.is_open_right() {
             let mut next = self.right.clone();
-            if !next.next(source)? {
-                break;
-            }
-            let node = next.node(source).map_err(|error| name_more(source, &next, nodes, Cursor::next, error))?;
+            let Ok(node) = next.next(source).and_then(|_| next.node(source)) else {
+                return self.right.name_right(source, &self.salt, nodes, holes);
+            };
             let applied = apply(&node, &next, &self.salt, edits);
             self.right = next;
-            nodes = if applied.was_edited && nodes > 1 { GROW_RIGHT_NODES } else { nodes - 1 };
+            nodes = if applied.was_edited { GROW_RIGHT_NODES } else { nodes - 1 };
             self.context[1] = if applied.was_edited { 0 } else { self.context[1] + 1 };
             self.append(applied);
         }
         Ok(())
     }
 
-    fn grow_left<S: NodeSource>(&mut self, source: &S, before: &mut Option<Window>) -> Result<(), MapError> {
+    /// Adds nodes before as long as their group goes on, or the window that is there.
+    fn grow_left<S: NodeSource>(
+        &mut self,
+        source: &S,
+        before: &mut Option<Window>,
+        holes: &mut Holes,
+    ) -> Result<(), MapError> {
         for nodes in (1..=GROW_LEFT_NODES).rev() {
             let mut next = self.left.clone();
-            if !next.back(source)? {
-                break;
-            }
-            if let Some(window) = before.take_if(|window| window.right.cid() == next.cid()) {
+            let found = next.back(source);
+            if let (Ok(_), Some(window)) = (&found, before.take_if(|window| window.right.cid() == next.cid())) {
                 self.join(window);
                 break;
             }
-            let node = next.node(source).map_err(|error| name_more(source, &next, nodes, Cursor::back, error))?;
+            let Ok(node) = found.and_then(|_| next.node(source)) else {
+                return self.left.name_left(source, &self.salt, nodes, holes);
+            };
             let applied = apply(&node, &next, &self.salt, &mut VecDeque::new());
             self.left = next;
             self.context[0] += 1;
             self.prepend(applied);
+            if !self.is_open_left() {
+                break;
+            }
         }
         Ok(())
     }
@@ -287,7 +288,32 @@ fn write_level<K: NodeSink>(level: u8, cells: &[Cell], nodes: &VecDeque<OldNode>
 /// Whether the cells are a node as it was before.
 fn are_one_stored_node(cells: &[Cell]) -> bool {
     let of = &cells[0].of;
-    cells.len() == of.len() && cells.iter().all(|cell| matches!(&cell.item, Item::Stored(node, _) if Arc::ptr_eq(node, of)))
+    cells.len() == of.len()
+        && cells.iter().all(|cell| matches!(&cell.item, Item::Stored(node, _) if Arc::ptr_eq(node, of)))
+}
+
+/// Names the nodes around the one at the cursor that a window for an edit there would grow by at first.
+pub(super) fn name_around<S: NodeSource>(
+    source: &S,
+    at: &Cursor,
+    salt: &Salt,
+    edit: &ItemEdit,
+    holes: &mut Holes,
+) -> Result<(), MapError> {
+    let node = match at.node(source) {
+        Ok(node) => node,
+        Err(error) => return holes.add_from(error),
+    };
+    let takes_start = match (node.find(&edit.key), &edit.payload) {
+        (Err(_), None) => return Ok(()),
+        (Ok(at), Some(payload)) if payload.weight(&edit.key) == node.item_weight(at) => return Ok(()),
+        (found, payload) => found == Ok(0) && payload.is_none(),
+    };
+    at.name_right(source, salt, GROW_RIGHT_NODES, holes)?;
+    if takes_start || node.len() == 0 || salt.level(node.key(0)) <= node.level() {
+        at.name_left(source, salt, GROW_LEFT_NODES, holes)?;
+    }
+    Ok(())
 }
 
 /// Takes the edits that fall into a node from the front of `edits`.
@@ -340,31 +366,4 @@ fn apply(node: &Arc<Node>, at: &Cursor, salt: &Salt, edits: &mut VecDeque<ItemEd
     let first = if node.len() > 0 { node.key(0).to_vec() } else { Vec::new() };
     let old = OldNode { first, child: Child { cid: at.cid(), count: node.count() }, starts };
     Applied { old, cells, gap_front, gap_back: gap, was_edited }
-}
-
-/// All nodes that are missing of those a window is about to take.
-fn name_more<S: NodeSource>(
-    source: &S,
-    at: &Cursor,
-    nodes: usize,
-    step: impl Fn(&mut Cursor, &S) -> Result<bool, MapError>,
-    error: MapError,
-) -> MapError {
-    let mut holes = Holes::default();
-    let mut at = at.clone();
-    let mut more = holes.add_from(error);
-    for _ in 1..nodes {
-        let node = match step(&mut at, source) {
-            Ok(true) => at.node(source).map(drop),
-            Ok(false) => break,
-            Err(error) => Err(error),
-        };
-        if let (Ok(()), Err(error)) = (&more, node) {
-            more = holes.add_from(error);
-        }
-    }
-    match more.and_then(|()| holes.none_or_missing()) {
-        Err(error) => error,
-        Ok(()) => unreachable!("it was given a hole"),
-    }
 }
