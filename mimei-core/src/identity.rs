@@ -13,5 +13,5 @@
 mod entry;
 mod log;
 
-pub use entry::{AddDevice, Create, DeviceKeys, Entry, RevokeDevice, SealGeneration, SealShare};
+pub use entry::{AddDevice, Create, DeviceConsent, DeviceKeys, Entry, RevokeDevice, SealGeneration, SealShare};
 pub use log::{Device, IdentityLog, LogError};

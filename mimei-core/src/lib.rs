@@ -14,6 +14,7 @@
 //! | [`secret`] | what drivers do with secrets; out of the machine's reach |
 //! | [`wire`] | packets, frames, messages and the Noise handshake |
 //! | [`store`] | tables, blocks and batches: what a driver must keep |
+//! | [`map`] | the Merkle map: contents that have one address however they were written |
 //! | [`peer`] | the state machine |
 //! | [`limits`] | every bound, with its reason |
 //!
@@ -36,6 +37,7 @@ pub mod cbor;
 pub mod cid;
 pub mod identity;
 pub mod limits;
+pub mod map;
 pub mod peer;
 mod record;
 pub mod secret;

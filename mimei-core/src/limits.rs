@@ -38,5 +38,8 @@ pub const ASK_MS_MAX: u64 = 30_000;
 /// Rows that one scan returns.
 pub const SCAN_ROWS_MAX: usize = 1024;
 
+/// All entries of one identity log, in bytes: with the message's name around them they fit into one frame.
+pub const LOG_BYTES_MAX: usize = FRAME_BYTES_MAX - 64;
+
 const _: () = assert!(ASKS_OPEN_MAX <= ASKS_IN_WORK_MAX);
 const _: () = assert!(BLOCK_BYTES_MAX + 8 <= FRAME_BYTES_MAX);

@@ -14,7 +14,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub use recovery::{RecoveryError, add_device_from_recovery, read_recovery_file, write_recovery_file};
 
 use crate::cbor::{Bytes, Cbor};
-use crate::identity::{Create, DeviceKeys, Entry, SealGeneration, SealShare};
+use crate::cid::UserId;
+use crate::identity::{Create, DeviceConsent, DeviceKeys, Entry, SealGeneration, SealShare};
 use crate::record::record;
 use crate::seeded::{Seed, SeededRandom};
 use crate::sign::{Domain, SealKey, SignKey, Signature, Signed};
@@ -95,6 +96,11 @@ impl DeviceSecrets {
     /// Signs `record` in `domain`.
     pub fn sign(&self, domain: Domain, record: &[u8]) -> Signature {
         sign_with(&self.sign, domain, record)
+    }
+
+    /// Consents to be certified by the key `by` as a device of `user`.
+    pub fn consent(&self, by: SignKey, user: UserId) -> Signature {
+        self.sign(Domain::DeviceConsent, &DeviceConsent { by, user }.to_cbor())
     }
 
     /// The generation secret in a share that was sealed to this device.

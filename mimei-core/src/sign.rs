@@ -16,6 +16,8 @@ use crate::cbor::{Cbor, DecodeError, Reader, Writer};
 pub enum Domain {
     /// An entry of an identity log.
     IdentityEntry,
+    /// A new device's consent to be certified.
+    DeviceConsent,
     /// The key of one session, signed by a device.
     Session,
     /// The exercise of a link's or grant's key in one session.
@@ -33,6 +35,7 @@ impl Domain {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::IdentityEntry => "mimei/identity-entry/1",
+            Self::DeviceConsent => "mimei/device-consent/1",
             Self::Session => "mimei/session/1",
             Self::Exercise => "mimei/exercise/1",
             Self::Version => "mimei/version/1",

@@ -41,6 +41,7 @@ fn add() -> AddDevice {
         prev: vec![EntryId::of(b"a"), EntryId::of(b"b")],
         time: Millis(1 << 40),
         user: UserId::of(b"u"),
+        proof: Signature([4; 64]),
         share: share(),
         device: DeviceSecrets::generate(&[2; 32]).keys(),
     }

@@ -66,6 +66,7 @@ pub fn add_device(log: &IdentityLog, by: &[u8; 32], device: &DeviceSecrets, rand
         prev: log.tips(),
         time: Millis(random.within(0..1 << 40)),
         user: log.user(),
+        proof: device.consent(secret::sign_key_of(by), log.user()),
         share: secret::seal_share(&secret, &device.keys(), &random.bytes32()),
         device: device.keys(),
     };

@@ -153,9 +153,9 @@ impl People {
 
 fn add(new: &NewIdentity, log: &IdentityLog, device: &DeviceSecrets, by: [u8; 32]) -> Signed<Entry> {
     let share = secret::seal_share(&new.root.seals[0], &device.keys(), &[3; 32]);
-    let (prev, user, device) = (log.tips(), log.user(), device.keys());
-    let by_key = secret::sign_key_of(&by);
-    let entry = AddDevice { by: by_key, prev, time: Millis(1_700_000_060_000), user, share, device };
+    let (by_key, prev, user) = (secret::sign_key_of(&by), log.tips(), log.user());
+    let (proof, device) = (device.consent(by_key, user), device.keys());
+    let entry = AddDevice { by: by_key, prev, time: Millis(1_700_000_060_000), user, proof, share, device };
     secret::sign_entry(&by, entry.into())
 }
 

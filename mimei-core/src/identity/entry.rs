@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use crate::cbor::Bytes;
 use crate::cid::{Cid, EntryId, UserId};
 use crate::record::{record, union};
-use crate::sign::{SealKey, SignKey};
+use crate::sign::{SealKey, SignKey, Signature};
 use crate::time::Millis;
 
 record! {
@@ -57,6 +57,16 @@ record! {
 }
 
 record! {
+    /// What a new device signs to be certified by one key in one user's log.
+    pub struct DeviceConsent {
+        /// The key that will certify it.
+        "by" => by: SignKey,
+        /// Whose device it will be.
+        "user" => user: UserId,
+    }
+}
+
+record! {
     /// Certifies one more device. Signed by the root or a valid device.
     pub struct AddDevice {
         /// The key that signed this entry.
@@ -67,6 +77,8 @@ record! {
         "time" => time: Millis,
         /// Whose log this is.
         "user" => user: UserId,
+        /// By the new device, over [`DeviceConsent`]: nobody can certify a key that is another's.
+        "proof" => proof: Signature,
         /// The current seal generation's secret for the new device.
         "share" => share: SealShare,
         /// The new device.

@@ -2,10 +2,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::entry::{Create, DeviceKeys, Entry, SealGeneration};
+use super::entry::{AddDevice, Create, DeviceConsent, DeviceKeys, Entry, SealGeneration};
 use crate::cbor::Cbor;
 use crate::cid::{EntryId, UserId};
-use crate::limits::{LOG_ENTRIES_MAX, LOG_PREV_MAX};
+use crate::limits::{LOG_BYTES_MAX, LOG_ENTRIES_MAX, LOG_PREV_MAX};
 use crate::sign::{Domain, SealKey, SignKey, Signed};
 
 /// Why an entry was not taken into a log.
@@ -15,6 +15,8 @@ pub enum LogError {
     NotThisUser,
     /// The signature does not verify by the key the entry names.
     BadSignature,
+    /// The new device did not consent to be certified by that key for that user.
+    NoConsent,
     /// An entry it follows is not there; send that one first.
     UnknownPrev,
     /// The signer is neither the root nor a device certified before this entry.
@@ -25,7 +27,7 @@ pub enum LogError {
     UnknownDevice,
     /// The new seal generation does not follow the newest that the entry knew.
     BadSealNumber,
-    /// The log is as long as a log may be, or the entry follows too many others.
+    /// The log has as many entries or bytes as a log may have, or the entry follows too many others.
     TooLong,
 }
 
@@ -34,6 +36,7 @@ impl fmt::Display for LogError {
         f.write_str(match self {
             Self::NotThisUser => "the entry belongs to another user's log",
             Self::BadSignature => "the entry's signature does not verify",
+            Self::NoConsent => "the new device did not consent to be a device of this identity",
             Self::UnknownPrev => "an earlier entry is missing",
             Self::UnknownSigner => "the entry is signed by neither the root nor a device certified before it",
             Self::DeviceTwice => "the device key was certified before",
@@ -72,6 +75,7 @@ pub struct IdentityLog {
     user: UserId,
     root: SignKey,
     nodes: BTreeMap<EntryId, Node>,
+    bytes: usize,
     devices: BTreeMap<SignKey, Device>,
     seal: SealGeneration,
 }
@@ -81,13 +85,18 @@ impl IdentityLog {
     pub fn new(first: Signed<Entry>) -> Result<Self, LogError> {
         let Entry::Create(create) = &first.body else { return Err(LogError::NotThisUser) };
         first.verify(Domain::IdentityEntry, &create.root).map_err(|_| LogError::BadSignature)?;
-        let id = EntryId::of(&first.to_cbor());
+        let encoded = first.to_cbor();
+        if encoded.len() > LOG_BYTES_MAX {
+            return Err(LogError::TooLong);
+        }
+        let id = EntryId::of(&encoded);
         let (root, seal) = (create.root, create.seal.clone());
         let node = Node { signed: first, depth: 0, ancestors: BTreeSet::new() };
         let mut log = Self {
             user: UserId::from_cid(*id.cid()),
             root,
             nodes: BTreeMap::from([(id, node)]),
+            bytes: encoded.len(),
             devices: BTreeMap::new(),
             seal,
         };
@@ -99,17 +108,35 @@ impl IdentityLog {
     pub fn from_entries(entries: impl IntoIterator<Item = Signed<Entry>>) -> Result<Self, LogError> {
         let mut entries = entries.into_iter();
         let mut log = Self::new(entries.next().ok_or(LogError::NotThisUser)?)?;
-        for entry in entries {
-            log.insert(entry)?;
-        }
+        log.extend(entries)?;
         Ok(log)
     }
 
     /// Takes an entry in; says whether it was new.
     pub fn insert(&mut self, signed: Signed<Entry>) -> Result<bool, LogError> {
-        let id = EntryId::of(&signed.to_cbor());
+        self.extend([signed])
+    }
+
+    /// Takes entries in, each after those it follows; says whether any was new.
+    ///
+    /// Stops at the first that is refused; those before it stay. What follows
+    /// from the entries is worked out once, so that a long log made to be slow
+    /// costs little more than its signatures.
+    pub fn extend(&mut self, entries: impl IntoIterator<Item = Signed<Entry>>) -> Result<bool, LogError> {
+        let before = self.nodes.len();
+        let taken = entries.into_iter().try_for_each(|entry| self.take(entry));
+        let changed = self.nodes.len() != before;
+        if changed {
+            self.evaluate();
+        }
+        taken.map(|()| changed)
+    }
+
+    fn take(&mut self, signed: Signed<Entry>) -> Result<(), LogError> {
+        let encoded = signed.to_cbor();
+        let id = EntryId::of(&encoded);
         if self.nodes.contains_key(&id) {
-            return Ok(false);
+            return Ok(());
         }
         if signed.body.user() != Some(&self.user) {
             return Err(LogError::NotThisUser);
@@ -117,12 +144,15 @@ impl IdentityLog {
         if self.nodes.len() >= LOG_ENTRIES_MAX || signed.body.prev().len() > LOG_PREV_MAX {
             return Err(LogError::TooLong);
         }
+        if self.bytes + encoded.len() > LOG_BYTES_MAX {
+            return Err(LogError::TooLong);
+        }
         let (depth, ancestors) = self.place(signed.body.prev())?;
         self.check_devices(&signed.body, &ancestors)?;
         signed.verify(Domain::IdentityEntry, signed.body.signer()).map_err(|_| LogError::BadSignature)?;
+        self.bytes += encoded.len();
         self.nodes.insert(id, Node { signed, depth, ancestors });
-        self.evaluate();
-        Ok(true)
+        Ok(())
     }
 
     /// The user id.
@@ -239,11 +269,12 @@ impl IdentityLog {
             Entry::Create(_) => Err(LogError::NotThisUser),
             Entry::AddDevice(e) if certified_before(&e.device.sign) => Err(LogError::DeviceTwice),
             Entry::AddDevice(e) if e.device.sign == self.root => Err(LogError::DeviceTwice),
+            Entry::AddDevice(e) => consented(e),
             Entry::RevokeDevice(e) if !certified_before(&e.device) => Err(LogError::UnknownDevice),
             Entry::RevokeDevice(e) if e.seal.number != 1 + self.newest_seal_number(ancestors) => {
                 Err(LogError::BadSealNumber)
             }
-            _ => Ok(()),
+            Entry::RevokeDevice(_) => Ok(()),
         }
     }
 
@@ -346,4 +377,10 @@ impl IdentityLog {
     fn revocation_counts(&self, id: &EntryId, e: &super::entry::RevokeDevice) -> bool {
         self.devices.get(&e.device).is_some_and(|target| self.may_revoke(&e.by, target)) && self.stands(id, &e.by)
     }
+}
+
+fn consented(e: &AddDevice) -> Result<(), LogError> {
+    let consent = DeviceConsent { by: e.by, user: e.user };
+    let verdict = e.device.sign.verify(Domain::DeviceConsent, &consent.to_cbor(), &e.proof);
+    verdict.map_err(|_| LogError::NoConsent)
 }

@@ -29,9 +29,7 @@ pub(super) async fn load(shared: &Shared, user: &UserId) -> Result<Option<Identi
         return Ok(stored);
     }
     let mut log = own.clone();
-    for entry in stored.iter().flat_map(IdentityLog::entries) {
-        let _ = log.insert(entry);
-    }
+    let _ = log.extend(stored.iter().flat_map(IdentityLog::entries));
     Ok(Some(log))
 }
 
@@ -94,9 +92,7 @@ fn union(known: Option<IdentityLog>, sent: Vec<Signed<Entry>>) -> Result<(Identi
             IdentityLog::new(entries.next().ok_or_else(missing)?).map_err(bad)?
         }
     };
-    for entry in entries {
-        changed |= log.insert(entry).map_err(bad)?;
-    }
+    changed |= log.extend(entries).map_err(bad)?;
     Ok((log, changed))
 }
 
@@ -104,10 +100,8 @@ fn union(known: Option<IdentityLog>, sent: Vec<Signed<Entry>>) -> Result<(Identi
 fn learn(shared: &Shared, log: &IdentityLog) {
     let mut own = shared.log.borrow_mut();
     if own.user() == log.user() {
-        for entry in log.entries() {
-            // Both logs are valid logs of one user, so every entry fits.
-            let _ = own.insert(entry);
-        }
+        // Both logs are valid logs of one user, so every entry fits.
+        let _ = own.extend(log.entries());
     }
     drop(own);
     for connection in shared.connections.borrow().values() {

@@ -98,6 +98,7 @@ pub fn add_device_from_recovery(
         prev: log.tips(),
         time: now,
         user: log.user(),
+        proof: device.consent(sign_key_of(&root.root), log.user()),
         share: seal_share(newest, &device.keys(), seed),
         device: device.keys(),
     });

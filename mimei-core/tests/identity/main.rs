@@ -63,6 +63,7 @@ fn addition(log: &IdentityLog, prev: Vec<EntryId>, by: &[u8; 32], device: &Devic
         prev,
         time: Millis(0),
         user: log.user(),
+        proof: device.consent(secret::sign_key_of(by), log.user()),
         share: secret::seal_share(&secret, &device.keys(), &[2; 32]),
         device: device.keys(),
     };

@@ -1,5 +1,7 @@
 //! The rules, one by one.
 
+use mimei_core::wire::{Frame, Hello, Message, Reassembler, packets_of};
+
 use super::*;
 
 #[test]
@@ -224,21 +226,37 @@ fn a_revocation_that_was_seen_stands_when_its_signer_falls_later() {
 }
 
 #[test]
-fn a_log_and_the_entries_it_follows_are_bounded() {
+fn a_log_has_so_many_entries_and_no_more() {
+    let (new, log) = identity(1);
+    let first = log.tips();
+    let addition = |n| addition(&log, first.clone(), &new.root.root, &device(n));
+    let entries = [new.first.clone()].into_iter().chain((1..LOG_ENTRIES_MAX as u32).map(addition));
+    let mut full = IdentityLog::from_entries(entries).unwrap();
+    assert_eq!(full.entries().len(), LOG_ENTRIES_MAX);
+    assert_eq!(full.insert(addition(LOG_ENTRIES_MAX as u32)), Err(LogError::TooLong));
+}
+
+#[test]
+fn an_entry_that_follows_too_many_others_is_refused() {
     let (new, mut log) = identity(1);
     let many = addition(&log, vec![log.tips()[0]; LOG_PREV_MAX + 1], &new.root.root, &device(1));
     assert_eq!(log.insert(many), Err(LogError::TooLong));
-    let first = log.tips();
-    for n in 1..LOG_ENTRIES_MAX as u32 {
-        let entry = addition(&log, first.clone(), &new.root.root, &device(n));
-        if let Err(error) = log.insert(entry) {
-            panic!("entry {n}: {error}");
-        }
-        if n == 40 {
-            break;
-        }
-    }
-    assert_eq!(log.tips().len(), 40);
+}
+
+#[test]
+fn a_log_however_full_fits_into_one_hello() {
+    let (new, mut log) = identity(1);
+    add(&mut log, &new.root.root, &device(1));
+    let accepted = vec![*log.user().cid(); 5000];
+    let last = (2..20).find_map(|number| {
+        let entry = revocation(&log, log.tips(), &new.root.root, &key(&device(1)), number, accepted.clone());
+        log.insert(entry).err()
+    });
+    assert_eq!(last, Some(LogError::TooLong));
+    let hello = Frame::Message(Message::Hello(Hello { log: log.entries() }));
+    let mut reassembler = Reassembler::default();
+    let read = packets_of(&hello).iter().try_fold(None, |_, packet| reassembler.push(packet));
+    assert_eq!(read, Ok(Some(hello)));
 }
 
 #[test]
@@ -246,4 +264,18 @@ fn errors_speak_to_people() {
     assert!(LogError::DeviceTwice.to_string().contains("certified before"));
     assert!(RecoveryError::NotThisUser.to_string().contains("another identity"));
     assert!(OpenError.to_string().contains("another key"));
+}
+
+#[test]
+fn nobody_certifies_a_key_that_did_not_consent() {
+    let (new, mut log) = identity(1);
+    let thief = device(1);
+    add(&mut log, &new.root.root, &thief);
+    let victim = device(2);
+    let mut forged = addition(&log, log.tips(), &thief.sign, &victim);
+    // The victim's consent to be certified by the root says nothing about the thief.
+    let Entry::AddDevice(entry) = &mut forged.body else { panic!("an addition") };
+    entry.proof = victim.consent(*log.root(), log.user());
+    let forged = secret::sign_entry(&thief.sign, forged.body);
+    assert_eq!(log.insert(forged), Err(LogError::NoConsent));
 }

@@ -16,6 +16,9 @@ export async function openOnline(page, url) {
   await state(page, "online");
 }
 
+/** Waits until the page shows that value. */
+export const shows = (page, name, wanted) => page.locator(`[data-testid="${name}"][data-value="${wanted}"]`).waitFor();
+
 /** Waits for an error of that code (any, if none is named) and returns `{code, text}`. */
 export async function error(page, code) {
   const shown = page.locator(`[data-testid=relay-error]${code === undefined ? "" : `[data-value="${code}"]`}`);
