@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `bindings` | the one place with `#[wasm_bindgen]`: converts and delegates |
+//! | `bindings` | what JavaScript sees: converts and delegates |
 //! | `driver` | runs the core's state machine |
 //! | `store` | rows and blocks in IndexedDB, or in memory |
 //! | `keys` | this device's secrets, wrapped by a key that scripts cannot read |

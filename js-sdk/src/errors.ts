@@ -48,14 +48,22 @@ export const ERROR_CODES = [
   "handshake.refused",
   /** The relay did not finish the handshake in time. */
   "handshake.timeout",
+  /** One of the two devices was revoked while the session was open. */
+  "session.revoked",
+  /** More was sent than the other side could take. */
+  "connection.flood",
   /** The relay broke a rule of the wire. */
   "wire.malformed",
   /** The keys of this browser do not open any more. */
   "identity.damaged",
   /** The browser has no room left. */
   "storage.quota",
-  /** The browser's store failed. */
+  /** The store failed, the browser's or the relay's. */
   "storage.failed",
+  /** Another tab wrote first. */
+  "storage.conflict",
+  /** The core was asked for something it does not know. */
+  "core.invalid",
   /** A proof does not hold: a signature or a hash. */
   "verify.failed",
 ] as const;

@@ -37,7 +37,7 @@ export const RETRY_MS_MAX = 60_000;
 /** A session that lasted this long, in ms, was a good one: pauses start small again. */
 export const STABLE_MS = 10_000;
 /** How often an idle session is asked whether it lives, in ms. */
-export const PROBE_EVERY_MS = 30_000;
+export const PROBE_EVERY_MS = 10_000;
 /** The answer to that question, in ms. */
 export const PROBE_MS_MAX = 5_000;
 

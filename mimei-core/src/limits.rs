@@ -6,6 +6,11 @@ pub const LOG_ENTRIES_MAX: usize = 1024;
 /// Entries that one log entry may follow: as many as devices that added others apart from each other.
 pub const LOG_PREV_MAX: usize = 64;
 
+/// Entries of a log that only the root may use: enough to end every stolen device.
+pub const LOG_ROOT_ENTRIES: usize = 64;
+/// Bytes of a log that only the root may use.
+pub const LOG_ROOT_BYTES: usize = 64 << 10;
+
 /// A block as it is stored and sent, in bytes.
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;
 

@@ -275,7 +275,7 @@ impl Peer {
             Input::Closed { connection } => session::closed(shared, connection),
             Input::Done { job, done } => shared.effects.done(job, done),
             Input::Command { id, command } => calls::start(shared, id, command),
-            Input::Tick => {}
+            Input::Tick => shared.effects.forget_timer(),
         }
         self.tasks.run(&shared.effects.schedule);
     }

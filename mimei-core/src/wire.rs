@@ -4,7 +4,7 @@
 //! packet    at most 64 KiB, whole and in order: what a transport carries
 //!   Noise   encrypts packets, except on a data channel bound to its DTLS certificates
 //! frame     one message, or one block; cut into packets on one of two lanes
-//! message   hello, ask, answer, refuse, tell, bye
+//! message   hello, ask, answer, refuse, bye
 //! ```
 //!
 //! Noise XX comes first (see [`noise`]), then each side sends `hello` with its

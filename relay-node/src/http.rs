@@ -59,13 +59,15 @@ async fn offer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    // Pages of other origins may read refusals too.
+    let cross_origin = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/sdp") {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send an offer as application/sdp").into_response();
+        let message = "send an offer as application/sdp";
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, cross_origin, message).into_response();
     }
     let Ok(offer) = std::str::from_utf8(&body) else {
-        return (StatusCode::BAD_REQUEST, "the offer is not UTF-8").into_response();
+        return (StatusCode::BAD_REQUEST, cross_origin, "the offer is not UTF-8").into_response();
     };
-    let cross_origin = [(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
     match doors.rtc.answer(offer, Some(from.ip())).await {
         Ok(answer) => (cross_origin, [(header::CONTENT_TYPE, "application/sdp")], answer).into_response(),
         Err(error) => (status_of(&error), cross_origin, error.to_string()).into_response(),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use mimei_core::cbor::Cbor;
@@ -56,12 +56,21 @@ pub fn fresh_seed() -> [u8; 32] {
     seed
 }
 
+/// A directory that only its owner may enter; one that is there already stays as it is.
+pub fn create_private(directory: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
 impl Keys {
     /// Reads the keys in `directory`, or makes them.
     pub fn load_or_create(directory: &Path, now: Millis) -> Result<Self, KeysError> {
         let device_file = directory.join("device.key");
         let identity_file = directory.join("identity.recovery");
         if !identity_file.exists() {
+            // A device without its identity is a loss to be repaired, not a first start.
+            if device_file.exists() {
+                return Err(damaged(&identity_file, "it is missing, and the device's key is there"));
+            }
             let new = create_identity(&fresh_seed(), now);
             let log = IdentityLog::new(new.first).map_err(|error| damaged(&identity_file, error))?;
             write_secret(&identity_file, write_recovery_file(&new.root, &log).as_bytes())?;

@@ -7,6 +7,7 @@ use relay_node::config::{Config, DataFlag, EXAMPLE, Flags};
 use relay_node::driver::now;
 use relay_node::keys::Keys;
 use relay_node::relay::Relay;
+use relay_node::store::Store;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -82,7 +83,9 @@ async fn wait_for_the_end() -> std::io::Result<()> {
 
 fn id(flag: &DataFlag) -> Result<(), Failure> {
     let data = flag.directory()?;
-    std::fs::create_dir_all(&data)?;
+    relay_node::keys::create_private(&data)?;
+    // Until there are keys, the store's lock keeps a relay from making others beside ours.
+    let _lock = if data.join("device.key").exists() { None } else { Some(Store::open(&data)?) };
     let keys = Keys::load_or_create(&data, now())?;
     println!("user    {}", keys.log.user());
     println!("device  {}", keys.device.keys().sign);

@@ -2,12 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use mimei_core::address::RelayAddress;
-use mimei_core::limits::PACKET_BYTES_MAX;
+use mimei_core::limits::{PACKET_BYTES_MAX, RELAY_ADDRS_MAX};
 use mimei_core::peer::PeerConfig;
 use mimei_core::store::StoreError;
 use mimei_core::wire::noise::{Binding, Transport};
@@ -17,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::driver::{Driver, DriverParts, now};
 use crate::http::{self, Doors};
-use crate::keys::{Keys, KeysError};
+use crate::keys::{Keys, KeysError, create_private};
 use crate::rtc::{RtcBindError, RtcConnection, RtcEndpoint, RtcOptions};
 use crate::store::Store;
 
@@ -82,7 +80,8 @@ impl Relay {
         let peer = PeerConfig { device: keys.device.keys().sign, log: keys.log };
         let driver =
             Driver::start(DriverParts { config: peer, device: keys.device, store }).map_err(StartError::Thread)?;
-        let address = RelayAddress { user, addrs: rtc.announced(), fingerprint: rtc.fingerprint() }.to_string();
+        let addrs = rtc.announced().into_iter().take(RELAY_ADDRS_MAX).collect();
+        let address = RelayAddress { user, addrs, fingerprint: rtc.fingerprint() }.to_string();
         let doors = Arc::new(Doors { driver, rtc, user: user.to_string(), address });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let server = tokio::spawn(serve(listener, doors.clone(), stopped));
@@ -117,11 +116,6 @@ impl Relay {
         self.doors.rtc.shutdown().await;
         let _ = self.server.await;
     }
-}
-
-/// A directory that only its owner may enter; one that is there already stays as it is.
-fn create_private(directory: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 /// A port of 0 means the web server's, so that one number opens both in a firewall.

@@ -28,6 +28,7 @@ describe("a relay that is killed", { concurrency: true }, () => {
       const countdown = page.getByTestId("relay-next").filter({ hasText: /^Next try in \d+ (s|min)/ });
       assert.match(await countdown.innerText(), /Next try in/);
       assert.notEqual((await demo.error(page)).text, "");
+      assert.equal(await demo.value(page, "relay-id"), relay.user, "it is known who is away");
 
       const back = await again(t, relay);
       assert.equal(back.user, relay.user);

@@ -31,6 +31,8 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, profile: Profile) -> Resu
     toolchain
         .cargo(workspace, "build")
         .args(["-p", CRATE, "--lib", "--profile", profile.name()])
+        // Size counts in a download; what must be fast has its own level in Cargo.toml.
+        .env(&format!("CARGO_PROFILE_{}_OPT_LEVEL", profile.name().to_uppercase()), "s")
         // Stripping is left to wasm-bindgen, which needs the list of features that it would lose.
         .env(&format!("CARGO_PROFILE_{}_STRIP", profile.name().to_uppercase()), "none")
         .advice("Read the compiler's message above.")

@@ -30,6 +30,8 @@ export class RelayLink {
   readonly #doors: LinkDoors;
   readonly #status = new LiveSource<Status>(status("connecting", {}));
   #targets: readonly RelayTarget[];
+  /** The one that was tried last. */
+  #target: RelayTarget | undefined;
   #attempt = 0;
   /** Why the last try failed: it stays to be seen while the next one is under way. */
   #lastError: MimeiError | undefined;
@@ -97,10 +99,13 @@ export class RelayLink {
   async #try(signal: AbortSignal): Promise<MimeiError> {
     const target = this.#targets[(this.#attempt - 1) % this.#targets.length];
     if (target === undefined) throw new MimeiError("relay.none", "This page was not told of any relay.");
-    const known = { attempt: this.#attempt, error: this.#lastError };
+    // Who it is stays to be seen while it is away.
+    const met = target === this.#target ? this.#status.value.relay : undefined;
+    this.#target = target;
+    const known = { attempt: this.#attempt, error: this.#lastError, relay: met };
     this.#status.set(status("connecting", known));
     const plan = await this.#doors.plan(target, signal);
-    const { relay } = plan;
+    const { relay = met } = plan;
     let error = notConnected();
     for (const [at, step] of plan.steps.entries()) {
       const trying = { ...known, relay, way: step.way };

@@ -55,7 +55,7 @@ function pause(ms: number, done: AbortSignal): Promise<void> {
 
 function timeout(): MimeiError {
   return new MimeiError("network.timeout", "The data channel did not open in time.", {
-    hint: "UDP may be blocked on this network, or the relay is not running.",
+    hint: "The relay may not be running, its address may have changed, or this network may block UDP.",
     retry: "later",
   });
 }

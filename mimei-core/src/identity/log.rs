@@ -5,7 +5,7 @@ use core::fmt;
 use super::entry::{AddDevice, Create, DeviceConsent, DeviceKeys, Entry, SealGeneration};
 use crate::cbor::Cbor;
 use crate::cid::{EntryId, UserId};
-use crate::limits::{LOG_BYTES_MAX, LOG_ENTRIES_MAX, LOG_PREV_MAX};
+use crate::limits::{LOG_BYTES_MAX, LOG_ENTRIES_MAX, LOG_PREV_MAX, LOG_ROOT_BYTES, LOG_ROOT_ENTRIES};
 use crate::sign::{Domain, SealKey, SignKey, Signed};
 
 /// Why an entry was not taken into a log.
@@ -85,6 +85,9 @@ impl IdentityLog {
     pub fn new(first: Signed<Entry>) -> Result<Self, LogError> {
         let Entry::Create(create) = &first.body else { return Err(LogError::NotThisUser) };
         first.verify(Domain::IdentityEntry, &create.root).map_err(|_| LogError::BadSignature)?;
+        if create.seal.number != 1 {
+            return Err(LogError::BadSealNumber);
+        }
         let encoded = first.to_cbor();
         if encoded.len() > LOG_BYTES_MAX {
             return Err(LogError::TooLong);
@@ -141,18 +144,26 @@ impl IdentityLog {
         if signed.body.user() != Some(&self.user) {
             return Err(LogError::NotThisUser);
         }
-        if self.nodes.len() >= LOG_ENTRIES_MAX || signed.body.prev().len() > LOG_PREV_MAX {
-            return Err(LogError::TooLong);
-        }
-        if self.bytes + encoded.len() > LOG_BYTES_MAX {
+        if signed.body.prev().len() > LOG_PREV_MAX || !self.has_room(&signed.body, encoded.len()) {
             return Err(LogError::TooLong);
         }
         let (depth, ancestors) = self.place(signed.body.prev())?;
         self.check_devices(&signed.body, &ancestors)?;
         signed.verify(Domain::IdentityEntry, signed.body.signer()).map_err(|_| LogError::BadSignature)?;
+        if let Entry::AddDevice(e) = &signed.body {
+            consented(e)?;
+        }
         self.bytes += encoded.len();
         self.nodes.insert(id, Node { signed, depth, ancestors });
         Ok(())
+    }
+
+    /// Room is kept for the root: a stolen device that fills the log can still be revoked.
+    fn has_room(&self, entry: &Entry, bytes: usize) -> bool {
+        let by_root = *entry.signer() == self.root;
+        let kept = |reserve| if by_root { 0 } else { reserve };
+        self.nodes.len() + kept(LOG_ROOT_ENTRIES) < LOG_ENTRIES_MAX
+            && self.bytes + bytes + kept(LOG_ROOT_BYTES) <= LOG_BYTES_MAX
     }
 
     /// The user id.
@@ -208,7 +219,14 @@ impl IdentityLog {
         }
     }
 
-    /// The newest entries: those that no other follows.
+    /// The newest entries, as many as an entry or proof may name.
+    pub fn newest(&self) -> Vec<EntryId> {
+        let mut tips = self.tips();
+        tips.truncate(LOG_PREV_MAX);
+        tips
+    }
+
+    /// All newest entries: those that no other follows.
     pub fn tips(&self) -> Vec<EntryId> {
         let followed: BTreeSet<_> = self.nodes.values().flat_map(|node| node.signed.body.prev()).collect();
         self.nodes.keys().filter(|id| !followed.contains(id)).copied().collect()
@@ -269,12 +287,11 @@ impl IdentityLog {
             Entry::Create(_) => Err(LogError::NotThisUser),
             Entry::AddDevice(e) if certified_before(&e.device.sign) => Err(LogError::DeviceTwice),
             Entry::AddDevice(e) if e.device.sign == self.root => Err(LogError::DeviceTwice),
-            Entry::AddDevice(e) => consented(e),
             Entry::RevokeDevice(e) if !certified_before(&e.device) => Err(LogError::UnknownDevice),
-            Entry::RevokeDevice(e) if e.seal.number != 1 + self.newest_seal_number(ancestors) => {
+            Entry::RevokeDevice(e) if Some(e.seal.number) != self.newest_seal_number(ancestors).checked_add(1) => {
                 Err(LogError::BadSealNumber)
             }
-            Entry::RevokeDevice(_) => Ok(()),
+            Entry::AddDevice(_) | Entry::RevokeDevice(_) => Ok(()),
         }
     }
 

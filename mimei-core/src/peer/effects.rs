@@ -76,6 +76,11 @@ impl Effects {
         }
     }
 
+    /// The driver's timer has gone off, early or not: the next one must be said again.
+    pub(crate) fn forget_timer(&self) {
+        self.announced.set(None);
+    }
+
     pub(crate) fn output(&self, output: Output) {
         self.outputs.borrow_mut().push_back(output);
     }

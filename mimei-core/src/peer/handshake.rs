@@ -10,7 +10,7 @@ use crate::cbor::Cbor;
 use crate::cid::UserId;
 use crate::seeded::Seed;
 use crate::sign::Domain;
-use crate::store::{Batch, RowKey, Table};
+use crate::store::{Batch, RowKey, StoreError, Table};
 use crate::wire::noise::{Binding, Handshake, HandshakeError, Proof, Role};
 use crate::wire::{Frame, Hello, Message, Reassembler};
 
@@ -24,6 +24,15 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(code: &'static str, message: impl ToString) -> Self {
         Self { code, message: message.to_string() }
+    }
+
+    /// What the store said is for its owner, not for the other side.
+    pub(super) fn of_store(error: StoreError) -> Self {
+        let message = match error {
+            StoreError::Full => "there is no room to note who the other side is",
+            StoreError::Conflict | StoreError::Failed(_) => "the store failed",
+        };
+        Self::new("storage.failed", message)
     }
 
     pub(super) fn closed() -> Self {
@@ -76,7 +85,7 @@ pub(super) async fn handshake(
 async fn own_proof(shared: &Shared, noise: &Handshake) -> Proof {
     let sig = shared.effects.sign(Domain::Session, noise.claim().to_cbor()).await;
     let log = shared.log.borrow();
-    Proof { log: log.tips(), sig, user: log.user(), device: shared.device }
+    Proof { log: log.newest(), sig, user: log.user(), device: shared.device }
 }
 
 async fn dial(
@@ -139,13 +148,12 @@ async fn check_expected(shared: &Shared, expect: &Expect, user: UserId) -> Resul
         Expect::Anyone => return Ok(Trust::Caller),
         Expect::FirstUse(place) => RowKey::new(Table::Pin, place.as_bytes()),
     };
-    let store_failed = |error| Ending::new("store.failed", format!("{error}"));
-    let pinned = shared.effects.row(place.clone()).await.map_err(store_failed)?;
+    let pinned = shared.effects.row(place.clone()).await.map_err(Ending::of_store)?;
     match pinned {
         Some(pin) if pin == user.to_cbor() => Ok(Trust::Pinned),
         Some(pin) => Err(match UserId::from_cbor(&pin) {
             Ok(expected) => unexpected(&expected, user),
-            Err(error) => Ending::new("store.failed", format!("the pinned identity is unreadable: {error}")),
+            Err(_) => Ending::new("storage.failed", "the pinned identity is unreadable"),
         }),
         None => {
             let batch = Batch {
@@ -154,7 +162,7 @@ async fn check_expected(shared: &Shared, expect: &Expect, user: UserId) -> Resul
                 strict: true,
                 ..Batch::default()
             };
-            shared.effects.apply(batch).await.map_err(store_failed)?;
+            shared.effects.apply(batch).await.map_err(Ending::of_store)?;
             Ok(Trust::FirstUse)
         }
     }

@@ -67,15 +67,14 @@ pub(super) async fn check_device(shared: &Shared, proof: &Proof, sent: Vec<Signe
 /// Adds entries to what is known of a user. What was new is stored, and sessions
 /// of devices that are revoked by it end.
 async fn join(shared: &Shared, user: &UserId, sent: Vec<Signed<Entry>>) -> Result<IdentityLog, Ending> {
-    let store_failed = |error| Ending::new("store.failed", format!("{error}"));
-    let known = load(shared, user).await.map_err(store_failed)?;
+    let known = load(shared, user).await.map_err(Ending::of_store)?;
     let (log, changed) = union(known, sent)?;
     if log.user() != *user {
         return Err(Ending::new("handshake.log", "the other side sent somebody else's identity log"));
     }
     if changed {
         let batch = Batch { put: rows_of(&log), strict: true, ..Batch::default() };
-        shared.effects.apply(batch).await.map_err(store_failed)?;
+        shared.effects.apply(batch).await.map_err(Ending::of_store)?;
         learn(shared, &log);
     }
     Ok(log)

@@ -95,7 +95,7 @@ pub fn add_device_from_recovery(
     let newest = root.seals.last().ok_or(RecoveryError::NotThisUser)?;
     let entry = Entry::AddDevice(AddDevice {
         by: sign_key_of(&root.root),
-        prev: log.tips(),
+        prev: log.newest(),
         time: now,
         user: log.user(),
         proof: device.consent(sign_key_of(&root.root), log.user()),

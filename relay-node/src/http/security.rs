@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 /// Own scripts, styles and WebAssembly only; connections to any relay, since that is what a peer makes.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
      style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; font-src 'self'; manifest-src 'self'; \
-     connect-src 'self' ws: wss: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     connect-src 'self' ws: wss: https: http://localhost:* http://127.0.0.1:*; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Adds the headers that are not set already.
 pub(super) async fn headers(mut response: Response) -> Response {

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { whenDone } from "./cleanup.mjs";
 
+const STARTS_MAX = 3;
 const LINES = { user: /^relay +(\S+)$/, origin: /^open +(\S+)$/, address: /^address +(\S+)$/ };
 
 /** `MIMEI_BIN` names the program. */
@@ -21,7 +22,7 @@ export function program() {
 /** A data directory that is gone after the test. */
 export async function freshData(t) {
   const folder = await mkdtemp(join(tmpdir(), "mimei-browser-"));
-  whenDone(t, () => rm(folder, { recursive: true, force: true }));
+  whenDone(t, () => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return folder;
 }
 
@@ -37,12 +38,17 @@ export async function idOf(data) {
  */
 export async function startRelay(t, { data, listen = "127.0.0.1:0", more = [], inside = [] } = {}) {
   const folder = data ?? (await freshData(t));
-  const [command, ...args] = [...inside, program(), "run", "--data", folder, "--listen", listen, ...more];
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const exited = once(child, "exit").then(([code, signal]) => ({ code, signal }));
-  const relay = new Relay(child, exited, folder, await firstLines(child, exited));
-  whenDone(t, () => relay.end("SIGKILL"));
-  return relay;
+  const command = [...inside, program(), "run", "--data", folder, "--listen", listen, ...more];
+  for (let left = STARTS_MAX; ; left--) {
+    const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+    const exited = once(child, "exit").then(([code, signal]) => ({ code, signal }));
+    whenDone(t, () => (child.kill("SIGKILL"), exited));
+    const { said, errors } = await firstLines(child);
+    if (said !== undefined) return new Relay(child, exited, folder, said);
+    // The TCP port that the system chose can be somebody's UDP port.
+    if (left > 1 && errors.includes("cannot receive data channels")) continue;
+    throw new Error(`the relay did not start: ${JSON.stringify(await exited)} ${errors}`);
+  }
 }
 
 class Relay {
@@ -67,7 +73,8 @@ class Relay {
   }
 }
 
-async function firstLines(child, exited) {
+/** `said` once it has said all, or the `errors` that it said instead. */
+async function firstLines(child) {
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text) => (errors += text));
   const said = {};
@@ -75,7 +82,7 @@ async function firstLines(child, exited) {
     for (const [name, shape] of Object.entries(LINES)) said[name] ??= shape.exec(line)?.[1];
     if (!Object.keys(LINES).every((name) => said[name])) continue;
     child.stdout.resume(); // Whatever else it says must not fill the pipe.
-    return said;
+    return { said };
   }
-  throw new Error(`the relay ended before it said where it is: ${JSON.stringify(await exited)} ${errors}`);
+  return { errors };
 }
