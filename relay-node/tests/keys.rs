@@ -48,3 +48,14 @@ fn a_damaged_key_is_named_and_never_replaced() {
     assert!(matches!(&error, KeysError::Damaged(path, _) if *path == file), "{error}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mimei-recovery-1:AAAA\n");
 }
+
+#[test]
+fn a_relay_that_lost_its_identity_file_says_so_and_does_not_become_somebody_else() {
+    let directory = tempfile::tempdir().unwrap();
+    Keys::load_or_create(directory.path(), Millis(1)).unwrap();
+    let device = std::fs::read(directory.path().join("device.key")).unwrap();
+    std::fs::remove_file(directory.path().join("identity.recovery")).unwrap();
+    let error = Keys::load_or_create(directory.path(), Millis(2)).err().unwrap();
+    assert!(error.to_string().contains("identity.recovery"), "{error}");
+    assert_eq!(std::fs::read(directory.path().join("device.key")).unwrap(), device);
+}

@@ -92,7 +92,7 @@ fn add(log: &mut IdentityLog, by: &[u8; 32], device: &DeviceSecrets) -> EntryId 
 }
 
 fn revoke(log: &mut IdentityLog, by: &[u8; 32], device: &SignKey, accepted: Vec<Cid>) -> Signed<Entry> {
-    let entry = revocation(log, log.tips(), by, device, newest_number(log) + 1, accepted);
+    let entry = revocation(log, log.newest(), by, device, newest_number(log) + 1, accepted);
     assert_eq!(log.insert(entry.clone()), Ok(true));
     entry
 }

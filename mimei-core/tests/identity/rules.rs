@@ -279,3 +279,39 @@ fn nobody_certifies_a_key_that_did_not_consent() {
     let forged = secret::sign_entry(&thief.sign, forged.body);
     assert_eq!(log.insert(forged), Err(LogError::NoConsent));
 }
+
+#[test]
+fn a_device_that_fills_the_log_can_still_be_revoked() {
+    let (new, mut log) = identity(1);
+    let thief = device(0);
+    add(&mut log, &new.root.root, &thief);
+    let prev = log.tips();
+    let additions: Vec<_> =
+        (1..LOG_ENTRIES_MAX as u32).map(|n| addition(&log, prev.clone(), &thief.sign, &device(n))).collect();
+    assert_eq!(log.extend(additions), Err(LogError::TooLong));
+    revoke(&mut log, &new.root.root, &key(&thief), vec![]);
+    assert!(!is_valid(&log, &thief));
+    assert_eq!(valid_of(&log).len(), 1, "what the thief added falls with it");
+}
+
+#[test]
+fn a_log_with_very_many_tips_takes_one_more_device() {
+    let (new, mut log) = identity(1);
+    let prev = log.tips();
+    let additions: Vec<_> =
+        (0..LOG_PREV_MAX as u32 + 6).map(|n| addition(&log, prev.clone(), &new.root.root, &device(n))).collect();
+    log.extend(additions).unwrap();
+    assert!(log.tips().len() > LOG_PREV_MAX);
+    let phone = device(1000);
+    secret::add_device_from_recovery(&new.root, &mut log, &phone, &[3; 32], Millis(9)).unwrap();
+    assert!(is_valid(&log, &phone));
+}
+
+#[test]
+fn the_first_seal_generation_is_number_one() {
+    let (new, _) = identity(1);
+    let Entry::Create(mut create) = new.first.body else { panic!("a first entry") };
+    create.seal.number = u64::MAX;
+    let first = secret::sign_entry(&new.root.root, create.into());
+    assert_eq!(IdentityLog::new(first).err(), Some(LogError::BadSealNumber));
+}
