@@ -147,7 +147,7 @@ fn event_to_js(event: Event) -> JsValue {
             ("sinceMs", js_sys::Date::now().into()),
         ]),
         Event::SessionClosed { connection, code, message } => {
-            let failure = Failure::of_session(code, &message);
+            let failure = Failure::of_session(code, message);
             let mut fields =
                 vec![("type", "session".into()), ("conn", (connection as f64).into()), ("state", "failed".into())];
             fields.extend(failure.fields());

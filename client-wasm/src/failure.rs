@@ -38,24 +38,17 @@ impl Failure {
     }
 
     /// Why a session ended. A relay that is somebody else stays somebody else: trying again is no help.
-    pub(crate) fn of_session(code: &'static str, message: &str) -> Self {
-        let (told, hint, retry) = match code {
-            "handshake.unexpected-peer" => (
-                Some("Somebody else answered, not the relay that was asked for."),
-                "Check the relay's address with whoever gave it to you.",
-                Retry::Never,
-            ),
-            "handshake.intercepted" => (
-                Some("Something between this page and the relay intercepts the connection."),
-                "Try another network.",
-                Retry::Later,
-            ),
-            "handshake.signature" => (Some("What answered could not prove who it is."), "", Retry::Later),
-            "handshake.device" => (Some("One of the two devices was removed from its identity."), "", Retry::Never),
-            "connection.closed" | "handshake.timeout" => (None, "", Retry::Now),
-            _ => (None, "", Retry::Later),
+    pub(crate) fn of_session(code: &'static str, message: String) -> Self {
+        let (hint, retry) = match code {
+            "handshake.unexpected-peer" => ("Check the relay's address with whoever gave it to you.", Retry::Never),
+            "handshake.intercepted" | "handshake.signature" => {
+                ("Something between you and the relay changes the connection. Try another network.", Retry::Later)
+            }
+            "handshake.device" => ("This device was removed from its identity.", Retry::Never),
+            "connection.closed" | "handshake.timeout" => ("", Retry::Now),
+            _ => ("", Retry::Later),
         };
-        Self { code, message: told.map_or_else(|| sentence(message), str::to_owned), hint, retry }
+        Self { code, message, hint, retry }
     }
 
     /// The fields of the object that JavaScript sees.
@@ -99,11 +92,4 @@ impl From<Failure> for JsValue {
     fn from(failure: Failure) -> Self {
         object(&failure.fields())
     }
-}
-
-/// The core words its reasons to stand in a log line; people read sentences.
-fn sentence(reason: &str) -> String {
-    let mut rest = reason.chars();
-    let first = rest.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", rest.as_str())
 }
