@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mimei_core::address::RelayAddress;
+use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{Command, Expect, PeerConfig};
 use mimei_core::wire::noise::{Binding, Transport};
 use relay_node::config::Config;
@@ -70,7 +71,12 @@ impl Dialer {
         let keys = Keys::load_or_create(directory, now())?;
         let store = Store::open(directory)?;
         let rtc = RtcEndpoint::bind(RtcOptions::new(vec![LOOPBACK]), keys.certificate).await?;
-        let config = PeerConfig { device: keys.device.keys().sign, log: keys.log };
+        let config = PeerConfig {
+            device: keys.device.keys().sign,
+            log: keys.log,
+            vault: keys.vault,
+            author_bytes_max: AUTHOR_BYTES_MAX,
+        };
         let driver = Driver::start(DriverParts { config, device: keys.device, store })?;
         Ok(Self { rtc, driver })
     }

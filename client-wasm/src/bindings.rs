@@ -1,5 +1,7 @@
 //! What JavaScript sees. Bodies convert and delegate.
 
+mod items;
+
 use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use mimei_core::cid::UserId;
 use mimei_core::peer::{Command, Event, Expect, Outcome, Trust};
@@ -102,10 +104,10 @@ async fn call(driver: &Driver, method: &str, args: &JsValue) -> Result<JsValue, 
             let conn = conn.ok_or_else(|| invalid("ping needs the number of a connection"))?;
             match driver.command(Command::Ping(conn as u64)).await? {
                 Outcome::RoundTrip { ms } => Ok(object(&[("rttMs", (ms as f64).into())])),
-                Outcome::Done => Ok(JsValue::UNDEFINED),
+                Outcome::Done | Outcome::Item(_) => Ok(JsValue::UNDEFINED),
             }
         }
-        _ => Err(invalid(&format!("there is no method {method}"))),
+        _ => items::call(driver, method, args).await,
     }
 }
 
@@ -153,6 +155,7 @@ fn event_to_js(event: Event) -> JsValue {
             fields.extend(failure.fields());
             object(&fields)
         }
+        Event::ItemChanged { mimei } => object(&[("type", "item".into()), ("id", mimei.to_string().into())]),
     }
 }
 

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use js_sys::Date;
 use mimei_core::cid::UserId;
+use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{
     Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
     PeerConfig,
@@ -90,7 +91,12 @@ impl Driver {
         let device = keys.device.keys().sign;
         let me = Me { user: keys.log.user(), device, backed_up: keys.backed_up, created: keys.created };
         Self(Rc::new(Machine {
-            peer: RefCell::new(Peer::new(PeerConfig { device, log: keys.log })),
+            peer: RefCell::new(Peer::new(PeerConfig {
+                device,
+                log: keys.log,
+                vault: keys.vault,
+                author_bytes_max: AUTHOR_BYTES_MAX,
+            })),
             device: keys.device,
             me,
             store,
@@ -206,6 +212,7 @@ impl Driver {
                 Job::Sign { domain, record } => JobDone::Signed(driver.0.device.sign(domain, &record)),
                 Job::Row(key) => JobDone::Row(store.row(&key).await),
                 Job::Scan(scan) => JobDone::Rows(store.scan(&scan).await),
+                Job::Block(cid) => JobDone::Block(store.block(&cid).await),
                 Job::Apply(batch) => JobDone::Applied(store.apply(batch).await),
             };
             driver.feed(Input::Done { job: id, done });

@@ -2,6 +2,7 @@
 
 use mimei_core::peer::CommandError;
 use mimei_core::store::StoreError;
+use mimei_core::wire::RefusalCode;
 use wasm_bindgen::JsValue;
 
 use crate::bindings::object;
@@ -80,11 +81,36 @@ impl From<StoreError> for Failure {
 impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {
         let (code, retry) = match &error {
+            CommandError::Item { code, .. } => (*code, retry_of(code)),
+            CommandError::Refused(refusal) => (code_of(refusal.code), retry_of(code_of(refusal.code))),
             CommandError::NotConnected => ("network.offline", Retry::Later),
             CommandError::TimedOut => ("network.timeout", Retry::Later),
-            CommandError::Refused(_) | CommandError::WrongAnswer => ("relay.refused", Retry::Never),
+            CommandError::WrongAnswer => ("relay.refused", Retry::Never),
         };
         Self::new(code, error, "", retry)
+    }
+}
+
+/// What a relay refuses has the code of what fails here for the same reason.
+fn code_of(refusal: RefusalCode) -> &'static str {
+    match refusal {
+        RefusalCode::NotFound => "mimei.notFound",
+        RefusalCode::Denied => "access.denied",
+        RefusalCode::Full => "storage.full",
+        RefusalCode::Invalid | RefusalCode::Missing => "verify.failed",
+        RefusalCode::Busy | RefusalCode::Conflict | RefusalCode::Store => "relay.refused",
+    }
+}
+
+fn retry_of(code: &str) -> Retry {
+    if code.starts_with("offline.")
+        || code.starts_with("storage.")
+        || code == "mimei.notFound"
+        || code == "relay.refused"
+    {
+        Retry::Later
+    } else {
+        Retry::Never
     }
 }
 

@@ -12,6 +12,7 @@ use mimei_core::secret::{DeviceSecrets, RootSecrets, create_identity};
 use mimei_core::sign::Signed;
 use mimei_core::store::{Batch, RowKey, StoreError, Table};
 use mimei_core::time::Millis;
+use mimei_core::vault::Vault;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
@@ -28,6 +29,7 @@ const KEY_NAME_BYTES: usize = 16;
 pub(crate) struct Keys {
     pub(crate) device: DeviceSecrets,
     pub(crate) log: IdentityLog,
+    pub(crate) vault: Vault,
     pub(crate) backed_up: bool,
     pub(crate) created: Millis,
 }
@@ -89,7 +91,10 @@ impl Keys {
 impl Secrets {
     fn open(self) -> Result<Keys, Failure> {
         let log = IdentityLog::from_entries(self.log).map_err(damaged)?;
-        Ok(Keys { device: self.device, log, backed_up: self.root.is_none(), created: self.created })
+        // Until a recovery file can be saved the root's secrets are always here.
+        let root = self.root.as_ref().ok_or_else(|| damaged("the secrets of this identity are gone"))?;
+        let vault = Vault::new(log.user(), root);
+        Ok(Keys { device: self.device, log, vault, backed_up: false, created: self.created })
     }
 }
 

@@ -9,6 +9,7 @@ mod indexed;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use mimei_core::cid::Cid;
 use mimei_core::store::{Batch, MemoryStore, Row, RowKey, Scan, StoreError};
 use web_sys::CryptoKey;
 
@@ -41,6 +42,13 @@ impl Store {
         match self {
             Self::Memory(store) => Ok(store.borrow().scan(scan)),
             Self::Indexed(store) => store.scan(scan).await,
+        }
+    }
+
+    pub(crate) async fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
+        match self {
+            Self::Memory(store) => Ok(store.borrow().block(cid)),
+            Self::Indexed(store) => store.block(cid).await,
         }
     }
 

@@ -15,6 +15,7 @@
 //! | [`wire`] | packets, frames, messages and the Noise handshake |
 //! | [`store`] | tables, blocks and batches: what a driver must keep |
 //! | [`map`] | the Merkle map: contents that have one address however they were written |
+//! | [`vault`] | the secrets with which a peer reads and writes |
 //! | [`peer`] | the state machine |
 //! | [`limits`] | every bound, with its reason |
 //!
@@ -48,6 +49,7 @@ mod seeded;
 pub mod sign;
 pub mod store;
 pub mod time;
+pub mod vault;
 pub mod wire;
 
 pub use seeded::Seed;

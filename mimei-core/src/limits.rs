@@ -40,11 +40,29 @@ pub const ASKS_OPEN_MAX: usize = 48;
 pub const UNSENT_BYTES_HIGH: u64 = 512 << 10;
 /// An ask that got no answer by then has failed.
 pub const ASK_MS_MAX: u64 = 30_000;
+/// Blocks of one connection being received at the same time, each of at most one frame.
+pub const PUTS_IN_WORK_MAX: usize = 16;
+/// Blocks that are on their way in either direction for one of our own operations: enough for
+/// 50 ms of a fast line, little enough for a tab.
+pub const BLOCKS_IN_FLIGHT_MAX: usize = 12;
+/// MiMeis that one connection watches or has entered by link: more than a person has open.
+pub const CONNECTION_MIMEIS_MAX: usize = 1024;
+/// MiMeis in memory. One that nothing is done with is forgotten for another.
+pub const ITEMS_MAX: usize = 512;
+/// Bytes of records that one message brings, so that it fits into a frame beside one more record.
+pub const RECORDS_BYTES_MAX: usize = 256 << 10;
+/// Identity logs that an asker lists.
+pub const KNOWN_LOGS_MAX: usize = 1024;
+/// Versions of one MiMei in memory: as many as heads.
+pub const VERSIONS_MAX: usize = 1 << 17;
+/// Bytes of blocks that a relay keeps for one author until its owner says otherwise.
+pub const AUTHOR_BYTES_MAX: u64 = 10 << 30;
 /// Rows that one scan returns.
 pub const SCAN_ROWS_MAX: usize = 1024;
 
 /// All entries of one identity log, in bytes: with the message's name around them they fit into one frame.
 pub const LOG_BYTES_MAX: usize = FRAME_BYTES_MAX - 64;
 
+const _: () = assert!(BLOCKS_IN_FLIGHT_MAX <= PUTS_IN_WORK_MAX && BLOCKS_IN_FLIGHT_MAX < ASKS_OPEN_MAX);
 const _: () = assert!(ASKS_OPEN_MAX <= ASKS_IN_WORK_MAX);
 const _: () = assert!(BLOCK_BYTES_MAX + 8 <= FRAME_BYTES_MAX);

@@ -9,6 +9,7 @@ mod calls;
 mod connection;
 mod effects;
 mod handshake;
+mod items;
 mod logs;
 mod serve;
 mod session;
@@ -21,16 +22,21 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 pub use effects::{Job, JobDone, JobId};
+pub use items::{
+    Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, TipView, VersionView,
+};
 
-use crate::cid::UserId;
+use crate::cid::{MimeiId, UserId};
 use crate::identity::IdentityLog;
 use crate::seeded::Seed;
 use crate::sign::SignKey;
 use crate::time::Millis;
+use crate::vault::Vault;
 use crate::wire::Refusal;
 use crate::wire::noise::{Binding, Role};
 use connection::Connection;
 use effects::Effects;
+use items::Items;
 use task::Tasks;
 
 /// Names one connection between the machine and its driver. Never used twice.
@@ -122,6 +128,8 @@ pub enum Command {
     Ping(ConnectionId),
     /// Close a connection, saying so; answered by [`Outcome::Done`].
     Disconnect(ConnectionId),
+    /// Something with a MiMei; answered by [`Outcome::Item`].
+    Item(ItemCommand),
 }
 
 /// What a command led to.
@@ -134,6 +142,8 @@ pub enum Outcome {
         /// By the driver's clock.
         ms: u64,
     },
+    /// What a command about a MiMei led to.
+    Item(ItemOutcome),
 }
 
 /// What the machine wants of its driver.
@@ -182,6 +192,13 @@ pub enum CommandError {
     Refused(Refusal),
     /// The other side answered something else than was asked.
     WrongAnswer,
+    /// A MiMei could not be read or changed.
+    Item {
+        /// For programs: stable.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
 }
 
 impl core::fmt::Display for CommandError {
@@ -191,6 +208,7 @@ impl core::fmt::Display for CommandError {
             Self::TimedOut => f.write_str("no answer came in time"),
             Self::Refused(refusal) => f.write_str(&refusal.message),
             Self::WrongAnswer => f.write_str("the other side answered something else than was asked"),
+            Self::Item { message, .. } => f.write_str(message),
         }
     }
 }
@@ -220,6 +238,11 @@ pub enum Event {
         /// For people.
         message: String,
     },
+    /// There is something new about a MiMei that is open here.
+    ItemChanged {
+        /// Which.
+        mimei: MimeiId,
+    },
 }
 
 /// Who a peer is.
@@ -228,6 +251,10 @@ pub struct PeerConfig {
     pub device: SignKey,
     /// The identity log of its user, in which that device is valid.
     pub log: IdentityLog,
+    /// What opens and seals the data.
+    pub vault: Vault,
+    /// Bytes of blocks that it keeps for one author when others bring them.
+    pub author_bytes_max: u64,
 }
 
 /// What tasks of one peer share.
@@ -236,6 +263,9 @@ pub(crate) struct Shared {
     pub(crate) device: SignKey,
     pub(crate) log: RefCell<IdentityLog>,
     pub(crate) connections: RefCell<BTreeMap<ConnectionId, Rc<Connection>>>,
+    pub(crate) vault: RefCell<Vault>,
+    pub(crate) items: Items,
+    pub(crate) author_bytes_max: u64,
 }
 
 impl Shared {
@@ -258,6 +288,9 @@ impl Peer {
             device: config.device,
             log: RefCell::new(config.log),
             connections: RefCell::default(),
+            vault: RefCell::new(config.vault),
+            items: Items::default(),
+            author_bytes_max: config.author_bytes_max,
         };
         Self { shared: Rc::new(shared), tasks: Tasks::default() }
     }

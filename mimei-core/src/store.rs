@@ -40,6 +40,25 @@ tables! {
     "log/1" => Log,
     /// Relays that were trusted on first use. Key: the address as text. Value: user id.
     "pin/1" => Pin,
+    /// MiMeis. Key: MimeiId's hash. Value: the genesis.
+    "mimei/1" => Mimei,
+    /// Access chains. Key: MimeiId's hash, number (8 bytes, big endian), record id's hash. Value: the signed record.
+    "access/1" => Access,
+    /// Versions. Key: MimeiId's hash, number (8 bytes, big endian), version id's hash. Value: the signed version.
+    "version/1" => Version,
+    /// Heads. Key: MimeiId's hash, number (8 bytes, big endian), head id's hash. Value: the signed head.
+    "head/1" => Head,
+    /// Who signed for a MiMei. Key: MimeiId's hash, user id's hash. Value: the user id.
+    "signer/1" => Signer,
+    /// Which blocks belong to which MiMei. Key: MimeiId's hash, the block's address. Value: `{bytes, parents}`.
+    "row/1" => Row,
+    /// Bytes of blocks for each author. Key: user id's hash. Value: an integer.
+    "usage/1" => Usage,
+    /// Links by which MiMeis were opened. Key: MimeiId's hash. Value: the secret, sealed for this user.
+    "link/1" => Link,
+    /// What no relay has yet. Key: MimeiId's hash, number (8 bytes, big endian). Value: a block's address;
+    /// under the largest number nothing: records wait.
+    "outbox/1" => Outbox,
 }
 
 /// A key in a table.

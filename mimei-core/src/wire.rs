@@ -17,7 +17,10 @@ mod message;
 pub mod noise;
 
 pub use frame::{Frame, FrameError, Reassembler, packets_of};
-pub use message::{Answer, Ask, Bye, Hello, LogAnswer, LogAsk, Message, Nothing, Refusal, RefusalCode};
+pub use message::{
+    Answer, Ask, Bye, EnterAsk, Exercise, GetAsk, Has, Hello, KnownLog, LogAnswer, LogAsk, LogPart, LookAnswer,
+    LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode, Tell,
+};
 
 /// Version of the wire protocol, bound into the handshake's prologue.
 pub const WIRE_VERSION: u64 = 1;

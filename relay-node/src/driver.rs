@@ -264,6 +264,7 @@ impl Machine {
             Job::Sign { domain, record } => JobDone::Signed(self.device.sign(domain, &record)),
             Job::Row(key) => JobDone::Row(self.store.row(&key)),
             Job::Scan(scan) => JobDone::Rows(self.store.scan(&scan)),
+            Job::Block(cid) => JobDone::Block(self.store.block(&cid)),
             Job::Apply(batch) => return self.apply(id, batch),
         };
         self.peer.handle(now(), Input::Done { job: id, done });
@@ -300,6 +301,8 @@ impl Machine {
                     let _ = opened.send(Err(message));
                 }
             }
+            // Nobody watches the screen of a relay.
+            Event::ItemChanged { mimei } => tracing::debug!(%mimei, "changed"),
         }
     }
 }

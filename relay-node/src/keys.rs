@@ -11,6 +11,7 @@ use mimei_core::secret::{
     DeviceSecrets, RootSecrets, add_device_from_recovery, create_identity, read_recovery_file, write_recovery_file,
 };
 use mimei_core::time::Millis;
+use mimei_core::vault::Vault;
 
 use crate::rtc::Certificate;
 
@@ -20,6 +21,8 @@ pub struct Keys {
     pub device: DeviceSecrets,
     /// Whose relay this is: its own user.
     pub log: IdentityLog,
+    /// Opens and seals its own data, and what everyone may read.
+    pub vault: Vault,
     /// For DTLS; the same at every start, since addresses name its fingerprint.
     pub certificate: Certificate,
 }
@@ -78,13 +81,14 @@ impl Keys {
         } else if !device_file.exists() {
             certify_new_device(&identity_file, &device_file, now)?;
         }
-        let (_root, log) = read_identity(&identity_file)?;
+        let (root, log) = read_identity(&identity_file)?;
         let device = read(&device_file)?;
         let device = DeviceSecrets::from_cbor(&device).map_err(|error| damaged(&device_file, error))?;
         if log.device(&device.keys().sign).is_none() {
             return Err(damaged(&device_file, "its device is not in the identity beside it"));
         }
-        Ok(Self { device, log, certificate: certificate(directory)? })
+        let vault = Vault::new(log.user(), &root);
+        Ok(Self { device, log, vault, certificate: certificate(directory)? })
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mimei_core::address::RelayAddress;
-use mimei_core::limits::{PACKET_BYTES_MAX, RELAY_ADDRS_MAX};
+use mimei_core::limits::{AUTHOR_BYTES_MAX, PACKET_BYTES_MAX, RELAY_ADDRS_MAX};
 use mimei_core::peer::PeerConfig;
 use mimei_core::store::StoreError;
 use mimei_core::wire::noise::{Binding, Transport};
@@ -77,7 +77,12 @@ impl Relay {
             ..RtcOptions::new(rtc_ports(&config, http_at))
         };
         let rtc = RtcEndpoint::bind(options, keys.certificate).await.map_err(StartError::Rtc)?;
-        let peer = PeerConfig { device: keys.device.keys().sign, log: keys.log };
+        let peer = PeerConfig {
+            device: keys.device.keys().sign,
+            log: keys.log,
+            vault: keys.vault,
+            author_bytes_max: AUTHOR_BYTES_MAX,
+        };
         let driver =
             Driver::start(DriverParts { config: peer, device: keys.device, store }).map_err(StartError::Thread)?;
         let addrs = rtc.announced().into_iter().take(RELAY_ADDRS_MAX).collect();

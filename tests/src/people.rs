@@ -5,6 +5,7 @@ use mimei_core::identity::{AddDevice, Entry, IdentityLog, RevokeDevice, SealGene
 use mimei_core::secret::{self, DeviceSecrets, RootSecrets, SealSecret};
 use mimei_core::sign::{SignKey, Signed};
 use mimei_core::time::Millis;
+use mimei_core::vault::Vault;
 
 use crate::random::Random;
 
@@ -49,6 +50,16 @@ impl Person {
     pub fn log_copy(&self) -> IdentityLog {
         copy_of(&self.log)
     }
+}
+
+/// The vault of somebody who does nothing with MiMeis: its secrets are made up.
+pub fn empty_vault(log: &IdentityLog) -> Vault {
+    vault_of(log, &secret::create_identity(log.user().cid().hash(), Millis(0)).root)
+}
+
+/// The vault of a user with these secrets.
+pub fn vault_of(log: &IdentityLog, root: &RootSecrets) -> Vault {
+    Vault::new(log.user(), root)
 }
 
 /// A log with the same entries.

@@ -32,6 +32,7 @@ use mimei_core::peer::{Command, CommandError, CommandId, Input, Outcome, Peer};
 use mimei_core::secret::DeviceSecrets;
 use mimei_core::wire::noise::Role;
 
+use crate::people::Person;
 use crate::random::Random;
 use conversation::{Conversation, Parcel};
 use node::Node;
@@ -99,6 +100,15 @@ impl Sim {
         let id = self.nodes.len();
         let chance = Random::new(self.random.word());
         self.nodes.push(Node::new(device, log, temper, chance));
+        id
+    }
+
+    /// Adds a running node of somebody who has all secrets of their identity.
+    pub fn add_person(&mut self, person: &Person, temper: Temper) -> NodeId {
+        let id = self.add_node(person.device.clone(), person.log_copy(), temper);
+        self.nodes[id].set_root(person.root.clone());
+        self.crash(id);
+        self.restart(id);
         id
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mimei_core::identity::IdentityLog;
+use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{
     Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
     PeerConfig,
@@ -12,6 +13,7 @@ use mimei_core::secret::DeviceSecrets;
 use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Binding, Role};
 
+use crate::people::empty_vault;
 use crate::random::Random;
 use crate::sim::MemoryStore;
 
@@ -39,7 +41,12 @@ pub struct Solo {
 impl Solo {
     /// A peer that acts by `device` for the log's user.
     pub fn new(device: DeviceSecrets, log: IdentityLog, seed: u64) -> Self {
-        let peer = Peer::new(PeerConfig { device: device.keys().sign, log });
+        let peer = Peer::new(PeerConfig {
+            device: device.keys().sign,
+            vault: empty_vault(&log),
+            log,
+            author_bytes_max: AUTHOR_BYTES_MAX,
+        });
         Self {
             peer,
             store: MemoryStore::default(),
@@ -166,6 +173,7 @@ impl Solo {
             Job::Sign { domain, record } => JobDone::Signed(self.device.sign(domain, &record)),
             Job::Row(key) => JobDone::Row(Ok(self.store.row(&key))),
             Job::Scan(scan) => JobDone::Rows(Ok(self.store.scan(&scan))),
+            Job::Block(cid) => JobDone::Block(Ok(self.store.block(&cid))),
             Job::Apply(batch) => JobDone::Applied(self.store.apply(&batch)),
         }
     }

@@ -59,10 +59,10 @@ fn an_honest_stranger_is_let_in_and_answered() {
         let Meeting { mut solo, stranger, .. } = meeting();
         let mut line = stranger.enter(&mut solo, &binding);
         assert!(solo.has_opened(line.connection));
-        line.say(&mut solo, &ping(7));
+        line.say(&mut solo, &ping(8));
         let heard = line.hear(&mut solo);
         assert!(matches!(heard[0], Message::Hello(_)));
-        assert_eq!(heard[1..], [Message::Answer((7, Answer::Done(Nothing {})))]);
+        assert_eq!(heard[1..], [Message::Answer((8, Answer::Done(Nothing {})))]);
     }
 }
 
@@ -237,8 +237,9 @@ fn asks_beyond_the_limit_are_refused_as_busy_and_the_others_answered() {
     line.hear(&mut solo);
     solo.hold_jobs();
     let unknown = UserId::of(b"nobody");
-    let asks = ASKS_IN_WORK_MAX as u64 + 3;
-    for number in 0..asks {
+    // A dialer's asks have even numbers.
+    let asks = 2 * (ASKS_IN_WORK_MAX as u64 + 3);
+    for number in (0..asks).step_by(2) {
         let ask = Ask::Log(LogAsk { user: unknown, known: vec![] });
         line.say(&mut solo, &Frame::Message(Message::Ask((number, ask))));
     }
@@ -250,7 +251,7 @@ fn asks_beyond_the_limit_are_refused_as_busy_and_the_others_answered() {
         heard.into_iter().filter_map(number).collect()
     };
     let busy = refused(line.hear(&mut solo), RefusalCode::Busy);
-    assert_eq!(busy, (ASKS_IN_WORK_MAX as u64..asks).collect::<Vec<_>>());
+    assert_eq!(busy, (2 * ASKS_IN_WORK_MAX as u64..asks).step_by(2).collect::<Vec<_>>());
     assert_eq!(solo.jobs_held(), ASKS_IN_WORK_MAX);
     solo.release_jobs();
     assert_eq!(refused(line.hear(&mut solo), RefusalCode::NotFound).len(), ASKS_IN_WORK_MAX);
@@ -264,7 +265,7 @@ fn asks_of_a_connection_that_ended_leave_no_task() {
     let Meeting { mut solo, stranger, .. } = meeting();
     let mut line = stranger.enter(&mut solo, &websocket());
     solo.hold_jobs();
-    for number in 0..10 {
+    for number in (0..20).step_by(2) {
         let ask = Ask::Log(LogAsk { user: UserId::of(b"nobody"), known: vec![] });
         line.say(&mut solo, &Frame::Message(Message::Ask((number, ask))));
     }
@@ -295,10 +296,23 @@ fn own_asks_beyond_the_limit_are_refused_and_end_with_the_connection() {
 }
 
 #[test]
-fn a_block_that_nobody_asked_for_ends_the_session() {
+fn a_block_that_was_not_announced_or_asked_for_is_dropped() {
     let Meeting { mut solo, stranger, .. } = meeting();
     let mut line = stranger.enter(&mut solo, &websocket());
-    line.say(&mut solo, &Frame::Block { number: 1, bytes: vec![1, 2, 3] });
+    line.hear(&mut solo);
+    for number in [0, 1, 7, 8] {
+        line.say(&mut solo, &Frame::Block { number, bytes: vec![1, 2, 3] });
+    }
+    line.say(&mut solo, &ping(10));
+    assert_eq!(line.hear(&mut solo), [Message::Answer((10, Answer::Done(Nothing {})))]);
+    assert_eq!(solo.peer.tasks(), 1);
+}
+
+#[test]
+fn an_ask_numbered_like_ours_ends_the_session() {
+    let Meeting { mut solo, stranger, .. } = meeting();
+    let mut line = stranger.enter(&mut solo, &websocket());
+    line.say(&mut solo, &ping(1));
     assert_gone(&solo, &line, "wire.malformed");
 }
 
@@ -330,7 +344,7 @@ fn a_reader_who_does_not_read_holds_back_its_own_answers_only() {
     let ask = |number| Frame::Message(Message::Ask((number, Ask::Log(LogAsk { user: me.user(), known: vec![] }))));
     let mut line = slow;
     let mut waiting = Vec::new();
-    for number in 0..500 {
+    for number in (0..1000).step_by(2) {
         line.say(&mut solo, &ask(number));
         waiting.extend(solo.take_packets(line.connection));
     }
@@ -339,8 +353,8 @@ fn a_reader_who_does_not_read_holds_back_its_own_answers_only() {
     assert!(bytes(&waiting) > UNSENT_BYTES_HIGH, "asks were answered while there was room");
     // Refusals are small and go out at once; besides them at most one answer exceeds the mark.
     assert!(bytes(&waiting) < UNSENT_BYTES_HIGH + answer + 500 * 100, "{} bytes wait", bytes(&waiting));
-    quick.say(&mut solo, &ping(1));
-    assert!(quick.hear(&mut solo).contains(&Message::Answer((1, Answer::Done(Nothing {})))));
+    quick.say(&mut solo, &ping(2));
+    assert!(quick.hear(&mut solo).contains(&Message::Answer((2, Answer::Done(Nothing {})))));
     assert_eq!(solo.peer.tasks(), 2 + ASKS_IN_WORK_MAX);
     for _ in 0..2 * ASKS_IN_WORK_MAX {
         solo.tell(Input::Sent { connection: line.connection, bytes: bytes(&waiting) });

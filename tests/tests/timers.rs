@@ -4,6 +4,7 @@ use mimei_core::identity::IdentityLog;
 use mimei_core::peer::{Event, Expect, Input, Output, Peer, PeerConfig};
 use mimei_core::secret::create_identity;
 use mimei_core::time::Millis;
+use mimei_core::vault::Vault;
 use mimei_core::wire::noise::{Binding, Role, Transport};
 
 fn outputs(peer: &mut Peer) -> Vec<Output> {
@@ -21,7 +22,12 @@ fn timer_of(outputs: &[Output]) -> Option<Millis> {
 fn a_tick_that_comes_too_early_does_not_lose_the_deadline() {
     let new = create_identity(&[1; 32], Millis(0));
     let log = IdentityLog::new(new.first).expect("a first entry just signed");
-    let mut peer = Peer::new(PeerConfig { device: new.device.keys().sign, log });
+    let mut peer = Peer::new(PeerConfig {
+        device: new.device.keys().sign,
+        vault: Vault::new(log.user(), &new.root),
+        log,
+        author_bytes_max: 0,
+    });
     let listen = Input::Connected {
         connection: 1,
         role: Role::Listener,

@@ -4,12 +4,13 @@ use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
 use js_sys::Uint8Array;
+use mimei_core::cid::Cid;
 use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError, Table};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::CryptoKey;
 
 /// Raised when a table is added; each version only adds tables.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const BLOCKS: &str = "block/1";
 /// Keys of the browser's crypto, by name. They can be used and not read.
 const CRYPTO: &str = "crypto/1";
@@ -68,6 +69,10 @@ impl IndexedStore {
 
     pub(super) async fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
         self.get(key.table.name(), &key.key).await.map(|value| value.map(bytes))
+    }
+
+    pub(super) async fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
+        self.get(BLOCKS, &cid.to_bytes()).await.map(|value| value.map(bytes))
     }
 
     pub(super) async fn wrapping_key(&self, name: &[u8]) -> Result<Option<CryptoKey>, StoreError> {

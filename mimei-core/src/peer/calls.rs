@@ -4,8 +4,9 @@ use alloc::rc::Rc;
 
 use super::connection::{Connection, Reply};
 use super::task::Slot;
-use super::{Command, CommandError, CommandId, ConnectionId, Outcome, Output, Shared};
+use super::{Command, CommandError, CommandId, ConnectionId, Outcome, Output, Shared, items};
 use crate::limits::{ASK_MS_MAX, ASKS_OPEN_MAX};
+use crate::time::Millis;
 use crate::wire::{Answer, Ask, Bye, Message, Nothing, Refusal, RefusalCode};
 
 pub(super) fn start(shared: &Rc<Shared>, id: CommandId, command: Command) {
@@ -20,6 +21,7 @@ async fn run(shared: &Rc<Shared>, command: Command) -> Result<Outcome, CommandEr
     match command {
         Command::Ping(connection) => ping(shared, connection).await,
         Command::Disconnect(connection) => disconnect(shared, connection),
+        Command::Item(command) => items::run(shared, command).await.map(Outcome::Item).map_err(CommandError::from),
     }
 }
 
@@ -42,22 +44,43 @@ fn disconnect(shared: &Shared, id: ConnectionId) -> Result<Outcome, CommandError
 }
 
 /// A connection whose other side has proven who it is.
-fn connected(shared: &Shared, id: ConnectionId) -> Result<Rc<Connection>, CommandError> {
+pub(super) fn connected(shared: &Shared, id: ConnectionId) -> Result<Rc<Connection>, CommandError> {
     shared.connection(id).filter(|connection| connection.remote().is_some()).ok_or(CommandError::NotConnected)
 }
 
 /// Asks, and waits for what comes back.
-async fn ask(shared: &Shared, connection: &Connection, ask: Ask) -> Result<Answer, CommandError> {
+pub(super) async fn ask(shared: &Shared, connection: &Connection, ask: Ask) -> Result<Answer, CommandError> {
+    match begin(shared, connection, ask)?.reply(shared, connection).await? {
+        Reply::Answer(answer) => Ok(answer),
+        _ => Err(CommandError::WrongAnswer),
+    }
+}
+
+/// An ask that was sent.
+pub(super) struct Call {
+    pub(super) number: u64,
+    slot: Rc<Slot<Reply>>,
+    deadline: Millis,
+}
+
+/// Asks without waiting.
+pub(super) fn begin(shared: &Shared, connection: &Connection, ask: Ask) -> Result<Call, CommandError> {
     let (number, slot) = open_call(connection)?;
     connection.send_message(&shared.effects, Message::Ask((number, ask)));
-    let deadline = shared.effects.now() + ASK_MS_MAX;
-    let reply = shared.effects.before(deadline, slot.take(&shared.effects.schedule)).await;
-    connection.calls.borrow_mut().remove(&number);
-    match reply {
-        Some(Reply::Refused(refusal)) => Err(CommandError::Refused(refusal)),
-        Some(Reply::Closed) => Err(CommandError::NotConnected),
-        Some(Reply::Answer(answer)) => Ok(answer),
-        None => Err(CommandError::TimedOut),
+    Ok(Call { number, slot, deadline: shared.effects.now() + ASK_MS_MAX })
+}
+
+impl Call {
+    /// What came back: an answer or a block.
+    pub(super) async fn reply(self, shared: &Shared, connection: &Connection) -> Result<Reply, CommandError> {
+        let reply = shared.effects.before(self.deadline, self.slot.take(&shared.effects.schedule)).await;
+        connection.calls.borrow_mut().remove(&self.number);
+        match reply {
+            Some(Reply::Refused(refusal)) => Err(CommandError::Refused(refusal)),
+            Some(Reply::Closed) => Err(CommandError::NotConnected),
+            Some(reply) => Ok(reply),
+            None => Err(CommandError::TimedOut),
+        }
     }
 }
 
@@ -71,7 +94,7 @@ fn open_call(connection: &Connection) -> Result<(u64, Rc<Slot<Reply>>), CommandE
         return Err(CommandError::Refused(busy));
     }
     let number = connection.next_call.get();
-    connection.next_call.set(number + 1);
+    connection.next_call.set(number + 2);
     let slot = Slot::new();
     calls.insert(number, slot.clone());
     Ok((number, slot))

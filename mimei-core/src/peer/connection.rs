@@ -1,16 +1,16 @@
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::effects::Effects;
 use super::handshake::Ending;
-use super::task::{Signal, Slot};
+use super::task::{Lock, Signal, Slot};
 use super::{ConnectionId, Output};
-use crate::cid::UserId;
-use crate::limits::{INBOX_PACKETS_MAX, UNSENT_BYTES_HIGH};
+use crate::cid::{MimeiId, UserId};
+use crate::limits::{CONNECTION_MIMEIS_MAX, INBOX_PACKETS_MAX, UNSENT_BYTES_HIGH};
 use crate::sign::SignKey;
-use crate::wire::noise::Session;
+use crate::wire::noise::{Role, Session};
 use crate::wire::{Answer, Frame, Message, Refusal, packets_of};
 
 /// Who the other side has proven to be.
@@ -23,9 +23,13 @@ pub(super) struct Remote {
 /// What came back for an ask of ours.
 pub(super) enum Reply {
     Answer(Answer),
+    Block(Vec<u8>),
     Refused(Refusal),
     Closed,
 }
+
+/// A block that was announced; none if the connection ends first.
+pub(super) type Arrival = Slot<Option<Vec<u8>>>;
 
 /// One connection, from the moment that its transport is ready.
 #[derive(Default)]
@@ -43,11 +47,52 @@ pub(crate) struct Connection {
     pub(super) calls: RefCell<BTreeMap<u64, Rc<Slot<Reply>>>>,
     pub(super) next_call: Cell<u64>,
     pub(super) asks_in_work: Cell<usize>,
+    /// Blocks that the other side has announced, by its ask's number.
+    pub(super) arrivals: RefCell<BTreeMap<u64, Rc<Arrival>>>,
+    /// Links by which the other side may do things, each with its MiMei.
+    pub(super) entered: RefCell<BTreeSet<(MimeiId, SignKey)>>,
+    /// What the other side watches, and whether it was told that there is news.
+    watches: RefCell<BTreeMap<MimeiId, bool>>,
+    is_dialled: Cell<bool>,
+    bulk: Lock,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId) -> Rc<Self> {
-        Rc::new(Self { id, ..Self::default() })
+    pub(super) fn new(id: ConnectionId, role: Role) -> Rc<Self> {
+        let is_dialled = role == Role::Dialer;
+        // The dialer's asks have even numbers, so that a block's number says whose ask it belongs to.
+        let first = u64::from(!is_dialled);
+        Rc::new(Self { id, next_call: Cell::new(first), is_dialled: Cell::new(is_dialled), ..Self::default() })
+    }
+
+    /// Whether this side called the other: those are its relays.
+    pub(super) fn is_dialled(&self) -> bool {
+        self.is_dialled.get()
+    }
+
+    /// Whether an ask of the other side may have that number.
+    pub(super) fn may_ask(&self, number: u64) -> bool {
+        (number % 2 == 1) == self.is_dialled.get()
+    }
+
+    /// Notes that the other side wants to hear of a MiMei and has seen what there is; says whether there was room.
+    pub(super) fn watch(&self, mimei: MimeiId) -> bool {
+        let mut watches = self.watches.borrow_mut();
+        let room = watches.len() < CONNECTION_MIMEIS_MAX || watches.contains_key(&mimei);
+        if room {
+            watches.insert(mimei, false);
+        }
+        room
+    }
+
+    /// Whether the other side is to be told of news of a MiMei: once, until it looks again.
+    pub(super) fn take_watch(&self, mimei: &MimeiId) -> bool {
+        self.watches.borrow_mut().get_mut(mimei).is_some_and(|told| !core::mem::replace(told, true))
+    }
+
+    /// What a signature must cover to be bound to this session.
+    pub(super) fn session_hash(&self) -> Option<[u8; 32]> {
+        self.session.borrow().as_ref().map(|session| *session.hash())
     }
 
     /// Keeps a packet for the session, which ends if it floods.
@@ -128,6 +173,16 @@ impl Connection {
         }
     }
 
+    /// Sends a block as the transport takes it: a slow reader holds back its own blocks.
+    pub(super) async fn send_block(&self, effects: &Effects, number: u64, bytes: Vec<u8>) {
+        // Parts of two blocks must not mix.
+        let _bulk = self.bulk.hold(&effects.schedule).await;
+        for packet in packets_of(&Frame::Block { number, bytes }) {
+            self.room(effects).await;
+            self.send_packet(effects, packet);
+        }
+    }
+
     fn send_packet(&self, effects: &Effects, packet: Vec<u8>) {
         let mut session = self.session.borrow_mut();
         let sealed = session.as_mut().and_then(|session| session.seal(packet).ok());
@@ -164,6 +219,9 @@ impl Connection {
         self.room.notify(&effects.schedule);
         for slot in self.calls.take().into_values() {
             slot.fill(&effects.schedule, Reply::Closed);
+        }
+        for slot in self.arrivals.take().into_values() {
+            slot.fill(&effects.schedule, None);
         }
     }
 }

@@ -8,6 +8,7 @@ use core::future::Future;
 
 use super::task::{Either, Schedule, Signal, Slot, race};
 use super::{Event, Output};
+use crate::cid::Cid;
 use crate::sign::{Domain, Signature};
 use crate::store::{Batch, Row, RowKey, Scan, StoreError};
 use crate::time::Millis;
@@ -29,6 +30,8 @@ pub enum Job {
     Row(RowKey),
     /// Read rows in order; answered by [`JobDone::Rows`].
     Scan(Scan),
+    /// Read a block; answered by [`JobDone::Block`].
+    Block(Cid),
     /// Change the store; answered by [`JobDone::Applied`].
     Apply(Batch),
 }
@@ -42,6 +45,8 @@ pub enum JobDone {
     Row(Result<Option<Vec<u8>>, StoreError>),
     /// The rows.
     Rows(Result<Vec<Row>, StoreError>),
+    /// The block's bytes, if it is here.
+    Block(Result<Option<Vec<u8>>, StoreError>),
     /// Whether the change was made.
     Applied(Result<(), StoreError>),
 }
@@ -135,6 +140,13 @@ impl Effects {
         match self.job(Job::Scan(scan)).await {
             JobDone::Rows(rows) => rows,
             other => unreachable!("rows were asked for, not {other:?}"),
+        }
+    }
+
+    pub(crate) async fn block(&self, cid: Cid) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.job(Job::Block(cid)).await {
+            JobDone::Block(block) => block,
+            other => unreachable!("a block was asked for, not {other:?}"),
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn check_device(shared: &Shared, proof: &Proof, sent: Vec<Signe
 
 /// Adds entries to what is known of a user. What was new is stored, and sessions
 /// of devices that are revoked by it end.
-async fn join(shared: &Shared, user: &UserId, sent: Vec<Signed<Entry>>) -> Result<IdentityLog, Ending> {
+pub(super) async fn join(shared: &Shared, user: &UserId, sent: Vec<Signed<Entry>>) -> Result<IdentityLog, Ending> {
     let known = load(shared, user).await.map_err(Ending::of_store)?;
     let (log, changed) = union(known, sent)?;
     if log.user() != *user {
@@ -103,6 +103,7 @@ fn learn(shared: &Shared, log: &IdentityLog) {
         let _ = own.extend(log.entries());
     }
     drop(own);
+    shared.items.learn(log);
     for connection in shared.connections.borrow().values() {
         let Some(remote) = connection.claimed() else { continue };
         if remote.user == log.user() && log.devices().any(|d| d.keys.sign == remote.device && d.revoked.is_some()) {

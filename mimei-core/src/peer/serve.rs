@@ -1,38 +1,76 @@
 //! Asks of the other side: each runs as a task of its own and ends in one answer or refusal.
 
+mod mimei;
+
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use super::connection::Connection;
+use super::task::Slot;
 use super::{Shared, logs};
-use crate::limits::ASKS_IN_WORK_MAX;
+use crate::limits::{ASK_MS_MAX, ASKS_IN_WORK_MAX, PUTS_IN_WORK_MAX};
 use crate::store::StoreError;
 use crate::wire::{Answer, Ask, LogAnswer, LogAsk, Message, Nothing, Refusal, RefusalCode};
 
+/// What an ask led to.
+enum Served {
+    Answer(Answer),
+    Block(Vec<u8>),
+}
+
 pub(super) fn start(shared: &Rc<Shared>, connection: &Rc<Connection>, number: u64, ask: Ask) {
     let in_work = connection.asks_in_work.get();
-    if in_work >= ASKS_IN_WORK_MAX {
+    let is_put = matches!(ask, Ask::Put(_));
+    if in_work >= ASKS_IN_WORK_MAX || (is_put && connection.arrivals.borrow().len() >= PUTS_IN_WORK_MAX) {
         let busy = Refusal::new(RefusalCode::Busy, "too many asks at once; wait for answers");
         connection.send_message(&shared.effects, Message::Refuse((number, busy)));
         return;
     }
     connection.asks_in_work.set(in_work + 1);
+    if is_put {
+        // Before the block can arrive.
+        connection.arrivals.borrow_mut().insert(number, Slot::new());
+    }
     let (task_shared, connection) = (shared.clone(), connection.clone());
     shared.effects.schedule.spawn(async move {
-        let message = match serve(&task_shared, ask).await {
-            Ok(answer) => Message::Answer((number, answer)),
-            Err(refusal) => Message::Refuse((number, refusal)),
-        };
-        connection.room(&task_shared.effects).await;
-        connection.send_message(&task_shared.effects, message);
+        let effects = &task_shared.effects;
+        let served = serve(&task_shared, &connection, number, ask).await;
+        connection.room(effects).await;
+        match served {
+            Ok(Served::Answer(answer)) => connection.send_message(effects, Message::Answer((number, answer))),
+            Ok(Served::Block(bytes)) => connection.send_block(effects, number, bytes).await,
+            Err(refusal) => connection.send_message(effects, Message::Refuse((number, refusal))),
+        }
         connection.asks_in_work.set(connection.asks_in_work.get() - 1);
     });
 }
 
-async fn serve(shared: &Shared, ask: Ask) -> Result<Answer, Refusal> {
-    match ask {
+async fn serve(shared: &Shared, connection: &Connection, number: u64, ask: Ask) -> Result<Served, Refusal> {
+    let answer = match ask {
         Ask::Ping(Nothing {}) => Ok(Answer::Done(Nothing {})),
         Ask::Log(ask) => log(shared, ask).await,
-    }
+        Ask::Enter(ask) => mimei::enter(shared, connection, ask).await,
+        Ask::Look(ask) => mimei::look(shared, connection, ask).await,
+        Ask::Publish(ask) => mimei::publish(shared, connection, *ask).await,
+        Ask::Put(ask) => {
+            let bytes = arrival(shared, connection, number).await?;
+            mimei::put(shared, connection, ask, bytes).await
+        }
+        Ask::Get(ask) => return mimei::get(shared, connection, ask).await.map(Served::Block),
+    };
+    answer.map(Served::Answer)
+}
+
+/// The block that the other side announced.
+async fn arrival(shared: &Shared, connection: &Connection, number: u64) -> Result<Vec<u8>, Refusal> {
+    let slot = connection.arrivals.borrow().get(&number).cloned();
+    let deadline = shared.effects.now() + ASK_MS_MAX;
+    let bytes = match slot {
+        Some(slot) => shared.effects.before(deadline, slot.take(&shared.effects.schedule)).await.flatten(),
+        None => None,
+    };
+    connection.arrivals.borrow_mut().remove(&number);
+    bytes.ok_or_else(|| Refusal::new(RefusalCode::Missing, "the block that was announced did not come"))
 }
 
 async fn log(shared: &Shared, ask: LogAsk) -> Result<Answer, Refusal> {

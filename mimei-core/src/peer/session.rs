@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 
 use super::connection::{Connection, Reply};
 use super::handshake::{Ending, handshake};
-use super::{ConnectionId, Event, Expect, Output, Shared, serve};
+use super::{ConnectionId, Event, Expect, Output, Shared, items, serve};
 use crate::limits::HANDSHAKE_MS_MAX;
 use crate::seeded::Seed;
 use crate::wire::noise::{Binding, HandshakeError, Role};
 use crate::wire::{Bye, Frame, Message, Reassembler};
 
 pub(super) fn start(shared: &Rc<Shared>, id: ConnectionId, role: Role, binding: Binding, expect: Expect, seed: Seed) {
-    let connection = Connection::new(id);
+    let connection = Connection::new(id, role);
     shared.connections.borrow_mut().insert(id, connection.clone());
     let task_shared = shared.clone();
     shared.effects.schedule.spawn(async move {
@@ -41,6 +41,7 @@ async fn live(
     if let Some(remote) = connection.remote() {
         let (user, device) = (remote.user, remote.device);
         shared.effects.event(Event::SessionOpened { connection: connection.id, user, device, trust });
+        items::met(shared, connection);
     }
     converse(shared, connection, reassembler).await
 }
@@ -64,6 +65,9 @@ async fn converse(shared: &Rc<Shared>, connection: &Rc<Connection>, mut reassemb
 /// Hands a frame to whoever it is for; an ending if the connection must not go on.
 fn route(shared: &Rc<Shared>, connection: &Rc<Connection>, frame: Frame) -> Option<Ending> {
     let (number, reply) = match frame {
+        Frame::Message(Message::Ask((number, _))) if !connection.may_ask(number) => {
+            return Some(Ending::new("wire.malformed", "the other side numbered an ask as ours are"));
+        }
         Frame::Message(Message::Ask((number, ask))) => {
             serve::start(shared, connection, number, ask);
             return None;
@@ -74,7 +78,18 @@ fn route(shared: &Rc<Shared>, connection: &Rc<Connection>, frame: Frame) -> Opti
         Frame::Message(Message::Bye(bye)) => return Some(Ending::new("connection.closed", bye.message)),
         Frame::Message(Message::Answer((number, answer))) => (number, Reply::Answer(answer)),
         Frame::Message(Message::Refuse((number, refusal))) => (number, Reply::Refused(refusal)),
-        Frame::Block { .. } => return Some(Ending::new("wire.malformed", "the other side sent a block unasked")),
+        Frame::Message(Message::Tell(tell)) => {
+            items::told(shared, connection, tell.mimei);
+            return None;
+        }
+        Frame::Block { number, bytes } if connection.may_ask(number) => {
+            // A block whose ask was refused was already on its way.
+            if let Some(slot) = connection.arrivals.borrow_mut().remove(&number) {
+                slot.fill(&shared.effects.schedule, Some(bytes));
+            }
+            return None;
+        }
+        Frame::Block { number, bytes } => (number, Reply::Block(bytes)),
     };
     // An answer that nobody waits for any more is no fault: its ask may have timed out.
     if let Some(slot) = connection.calls.borrow_mut().remove(&number) {

@@ -90,6 +90,34 @@ impl Signal {
     }
 }
 
+/// Lets one task at a time do something that takes several steps.
+#[derive(Default)]
+pub(crate) struct Lock {
+    held: Cell<bool>,
+    freed: Signal,
+}
+
+/// The lock is free again when this is dropped.
+pub(crate) struct LockGuard<'a> {
+    lock: &'a Lock,
+    schedule: &'a Schedule,
+}
+
+impl Lock {
+    /// Waits for its turn.
+    pub(crate) async fn hold<'a>(&'a self, schedule: &'a Schedule) -> LockGuard<'a> {
+        self.freed.until(schedule, || (!self.held.replace(true)).then_some(())).await;
+        LockGuard { lock: self, schedule }
+    }
+}
+
+impl Drop for LockGuard<'_> {
+    fn drop(&mut self) {
+        self.lock.held.set(false);
+        self.lock.freed.notify(self.schedule);
+    }
+}
+
 /// A value that arrives once.
 pub(crate) struct Slot<T> {
     value: RefCell<Option<T>>,

@@ -1,10 +1,12 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::cid::{EntryId, UserId};
+use crate::cid::{AccessId, Cid, EntryId, HeadId, MimeiId, UserId};
 use crate::identity::Entry;
+use crate::mimei::{AccessRecord, Genesis, Head, Version};
 use crate::record::{record, text_enum, union};
-use crate::sign::Signed;
+use crate::sign::{SignKey, Signature, Signed};
 
 record! {
     /// The first frame of each side: who this is, in proof.
@@ -37,6 +39,155 @@ record! {
     }
 }
 
+record! {
+    /// What a link's key signs in domain `mimei/exercise/1` to be used in one session.
+    pub struct Exercise {
+        /// In which MiMei.
+        "mimei" => mimei: MimeiId,
+        /// The hash of the session's handshake, so that the signature serves in no other.
+        "session" => session: [u8; 32],
+    }
+}
+
+record! {
+    /// Uses a link in this session.
+    pub struct EnterAsk {
+        /// The link's signature over [`Exercise`].
+        "sig" => sig: Signature,
+        /// The link's signing key.
+        "link" => link: SignKey,
+        /// Into which MiMei.
+        "mimei" => mimei: MimeiId,
+    }
+}
+
+record! {
+    /// Whose log is known, and how far.
+    pub struct KnownLog {
+        /// Whose.
+        "user" => user: UserId,
+        /// Newest entries known.
+        "known" => known: Vec<EntryId>,
+    }
+}
+
+record! {
+    /// Which records of a MiMei somebody has: with these, all that they follow.
+    pub struct Has {
+        /// Heads that no other follows, in rising order.
+        "heads" => heads: Vec<HeadId>,
+        /// Access records that no other follows, in rising order.
+        "access" => access: Vec<AccessId>,
+    }
+}
+
+record! {
+    /// Asks for what is new of a MiMei.
+    pub struct LookAsk {
+        /// What the asker has.
+        "has" => has: Has,
+        /// The identity logs that it has.
+        "logs" => logs: Vec<KnownLog>,
+        /// Of which MiMei.
+        "mimei" => mimei: MimeiId,
+        /// Whether to be told from now on when something is new.
+        "watch" => watch: bool,
+    }
+}
+
+record! {
+    /// Entries of a user's identity log, each after those it follows.
+    pub struct LogPart {
+        /// Whose.
+        "user" => user: UserId,
+        /// The entries.
+        "entries" => entries: Vec<Signed<Entry>>,
+    }
+}
+
+record! {
+    /// Records of a MiMei; in each list those that others follow come first.
+    #[derive(Default)]
+    pub struct Records {
+        /// Parts of the identity logs of signers.
+        "logs" => logs: Vec<LogPart>,
+        /// Heads.
+        "heads" => heads: Vec<Signed<Head>>,
+        /// Access records.
+        "access" => access: Vec<Signed<AccessRecord>>,
+        /// Versions.
+        "versions" => versions: Vec<Signed<Version>>,
+    }
+}
+
+record! {
+    /// What is new of a MiMei.
+    pub struct LookAnswer {
+        /// What the answering side has.
+        "has" => has: Has,
+        /// Whether there is more than went into this answer; ask again.
+        "more" => more: bool,
+        /// The tips, the first 16 in winner order.
+        "tips" => tips: Vec<HeadId>,
+        /// How many tips there are.
+        "total" => total: u64,
+        /// The first record.
+        "genesis" => genesis: Genesis,
+        /// What the asker lacks.
+        "records" => records: Records,
+    }
+}
+
+record! {
+    /// Brings records of a MiMei.
+    pub struct PublishAsk {
+        /// The tips that the sender saw, as the last answer listed them; null if it brings no heads.
+        "seen" => seen: Option<Vec<HeadId>>,
+        /// Of which MiMei.
+        "mimei" => mimei: MimeiId,
+        /// The first record, if the other side may lack it.
+        "genesis" => genesis: Option<Genesis>,
+        /// The records.
+        "records" => records: Records,
+    }
+}
+
+record! {
+    /// Records were kept.
+    pub struct PublishAnswer {
+        /// The tips now, the first 16 in winner order.
+        "tips" => tips: Vec<HeadId>,
+    }
+}
+
+record! {
+    /// Brings a block of a MiMei.
+    pub struct PutAsk {
+        /// Its address.
+        "cid" => cid: Cid,
+        /// Of which MiMei.
+        "mimei" => mimei: MimeiId,
+    }
+}
+
+record! {
+    /// Wants a block of a MiMei.
+    pub struct GetAsk {
+        /// Its address.
+        "cid" => cid: Cid,
+        /// Of which MiMei.
+        "mimei" => mimei: MimeiId,
+    }
+}
+
+record! {
+    /// Something is new of a MiMei that the other side watches.
+    pub struct Tell {
+        /// Of which.
+        "mimei" => mimei: MimeiId,
+    }
+}
+
 union! {
     /// What one side wants of the other.
     pub enum Ask {
@@ -44,6 +195,16 @@ union! {
         "ping" => Ping(Nothing),
         /// Entries of an identity log.
         "log" => Log(LogAsk),
+        /// To use a link in this session.
+        "enter" => Enter(EnterAsk),
+        /// What is new of a MiMei.
+        "look" => Look(LookAsk),
+        /// To keep records.
+        "publish" => Publish(Box<PublishAsk>),
+        /// To keep a block, which follows in a block frame with the ask's number.
+        "put" => Put(PutAsk),
+        /// A block, which comes in a block frame with the ask's number instead of an answer.
+        "get" => Get(GetAsk),
     }
 }
 
@@ -54,6 +215,10 @@ union! {
         "done" => Done(Nothing),
         /// Entries of an identity log.
         "log" => Log(LogAnswer),
+        /// What is new of a MiMei.
+        "look" => Look(Box<LookAnswer>),
+        /// Records were kept.
+        "publish" => Publish(PublishAnswer),
     }
 }
 
@@ -72,6 +237,8 @@ text_enum! {
         "conflict" => Conflict,
         /// There is no room.
         "full" => Full,
+        /// Something that must come first is not here: a record, or a block that another names.
+        "missing" => Missing,
         /// The store failed; nothing was changed.
         "store" => Store,
     }
@@ -108,6 +275,8 @@ union! {
         "answer" => Answer((u64, Answer)),
         /// The refusal of the ask with that number.
         "refuse" => Refuse((u64, Refusal)),
+        /// Something is new of a MiMei.
+        "tell" => Tell(Tell),
         /// The connection closes.
         "bye" => Bye(Bye),
     }

@@ -98,6 +98,8 @@ impl Sim {
             (Job::Row(key), None) => JobDone::Row(Ok(belongings.store.row(&key))),
             (Job::Scan(_), Some(error)) => JobDone::Rows(Err(error)),
             (Job::Scan(scan), None) => JobDone::Rows(Ok(belongings.store.scan(&scan))),
+            (Job::Block(_), Some(error)) => JobDone::Block(Err(error)),
+            (Job::Block(cid), None) => JobDone::Block(Ok(belongings.store.block(&cid))),
             (Job::Apply(_), Some(error)) => JobDone::Applied(Err(error)),
             (Job::Apply(batch), None) => JobDone::Applied(belongings.store.apply(&batch)),
         };

@@ -55,6 +55,12 @@ impl MemoryStore {
         self.now.blocks.get(cid).cloned()
     }
 
+    /// Everything that is kept, one behind the other: to search for what must not be there.
+    pub fn dump(&self) -> Vec<u8> {
+        let rows = self.now.rows.iter().flat_map(|(key, value)| [key.key.as_slice(), value]);
+        rows.chain(self.now.blocks.values().map(Vec::as_slice)).flatten().copied().collect()
+    }
+
     /// Makes all changes of a batch, or none.
     pub fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if batch.expect.iter().any(|(key, value)| self.now.rows.get(key) != value.as_ref()) {

@@ -2,15 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use mimei_core::Seed;
-use mimei_core::cid::UserId;
+use mimei_core::cid::{MimeiId, UserId};
 use mimei_core::identity::IdentityLog;
+use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{CommandError, CommandId, ConnectionId, Event, JobId, Outcome, Peer, PeerConfig, Trust};
-use mimei_core::secret::DeviceSecrets;
+use mimei_core::secret::{DeviceSecrets, RootSecrets};
 use mimei_core::sign::SignKey;
 use mimei_core::store::StoreError;
 
 use super::memory_store::MemoryStore;
-use crate::people::copy_of;
+use crate::people::{copy_of, empty_vault, vault_of};
 use crate::random::Random;
 
 /// Names a node of a world.
@@ -64,6 +65,9 @@ pub struct Ending {
 pub struct Node {
     device: DeviceSecrets,
     log: IdentityLog,
+    root: Option<RootSecrets>,
+    /// What it keeps for one author when others bring it.
+    pub author_bytes_max: u64,
     /// How its machine behaves; may be changed at any time.
     pub temper: Temper,
     /// What it keeps.
@@ -80,6 +84,7 @@ pub struct Node {
     pub(super) outcomes: BTreeMap<CommandId, Result<Outcome, CommandError>>,
     opened: Vec<Opened>,
     endings: Vec<Ending>,
+    changes: BTreeMap<MimeiId, usize>,
 }
 
 impl Node {
@@ -87,6 +92,8 @@ impl Node {
         let mut node = Self {
             device,
             log,
+            root: None,
+            author_bytes_max: AUTHOR_BYTES_MAX,
             temper,
             store: MemoryStore::default(),
             chance,
@@ -97,6 +104,7 @@ impl Node {
             next_command: 1,
             closing: BTreeSet::new(),
             alive: BTreeSet::new(),
+            changes: BTreeMap::new(),
             jobs: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             opened: Vec::new(),
@@ -150,6 +158,16 @@ impl Node {
         self.peer.as_mut()
     }
 
+    /// How often it said that there is news of a MiMei.
+    pub fn changes(&self, mimei: &MimeiId) -> usize {
+        self.changes.get(mimei).copied().unwrap_or(0)
+    }
+
+    /// Gives it the secrets of its user, from its next start on.
+    pub fn set_root(&mut self, root: RootSecrets) {
+        self.root = Some(root);
+    }
+
     pub(super) fn life(&self) -> Life {
         self.life
     }
@@ -166,7 +184,12 @@ impl Node {
     pub(super) fn start(&mut self) {
         assert!(self.peer.is_none(), "a node starts when it is down");
         self.life += 1;
-        let config = PeerConfig { device: self.device.keys().sign, log: copy_of(&self.log) };
+        let vault = match &self.root {
+            Some(root) => vault_of(&self.log, root),
+            None => empty_vault(&self.log),
+        };
+        let (device, log, author_bytes_max) = (self.device.keys().sign, copy_of(&self.log), self.author_bytes_max);
+        let config = PeerConfig { device, log, vault, author_bytes_max };
         self.peer = Some(Peer::new(config));
     }
 
@@ -205,6 +228,7 @@ impl Node {
                 assert!(self.alive.remove(&connection), "{connection} ended twice");
                 self.endings.push(Ending { connection, code, message });
             }
+            Event::ItemChanged { mimei } => *self.changes.entry(mimei).or_default() += 1,
         }
     }
 

@@ -1,0 +1,226 @@
+//! Methods about MiMeis: arguments from JavaScript, outcomes to it. Ids are text on that side.
+
+use std::str::FromStr;
+
+use js_sys::{Array, Uint8Array};
+use mimei_core::cid::{Cid, MimeiId, VersionId};
+use mimei_core::link::{At, Link};
+use mimei_core::mimei::{App, Contents, Ext, FileName, Kind, MediaType, Rights};
+use mimei_core::peer::{
+    Command, Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome, ShareTo,
+    TipView, VersionView,
+};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::{field, invalid, object};
+use crate::driver::Driver;
+use crate::failure::{Failure, Retry};
+use crate::keys::fresh_seed;
+
+pub(super) async fn call(driver: &Driver, method: &str, args: &JsValue) -> Result<JsValue, Failure> {
+    let command = command(method, &Args(args))?;
+    match driver.command(Command::Item(command)).await? {
+        Outcome::Item(outcome) => Ok(to_js(outcome)),
+        Outcome::Done | Outcome::RoundTrip { .. } => Ok(JsValue::UNDEFINED),
+    }
+}
+
+fn command(method: &str, args: &Args<'_>) -> Result<ItemCommand, Failure> {
+    let mimei = || args.parsed::<MimeiId>("id");
+    Ok(match method {
+        "create" => ItemCommand::Create(new_item(args)?),
+        "open" => ItemCommand::Open { link: link(&args.text("link")?)?, relay: args.number("conn").map(|n| n as u64) },
+        "view" => ItemCommand::View(mimei()?),
+        "known" => ItemCommand::Known,
+        "piece" => ItemCommand::PutPiece { mimei: mimei()?, bytes: args.bytes("bytes")? },
+        "save" => ItemCommand::Save { mimei: mimei()?, edits: args.each("edits", edit)?, memo: args.text("memo")? },
+        "list" => ItemCommand::List { mimei: mimei()?, version: args.parsed("version")? },
+        "read" => {
+            let contents = Contents { blob: args.parsed("blob")?, length: args.size("length")?, media: media(args)? };
+            ItemCommand::Read { mimei: mimei()?, contents, offset: args.size("offset")? }
+        }
+        "share" => {
+            let to = if args.text("to")? == "everyone" { ShareTo::Everyone } else { ShareTo::Link };
+            let rights = if args.text("can")? == "write" { Rights::WRITER } else { Rights::READER };
+            ItemCommand::Share { mimei: mimei()?, to, rights, seed: fresh_seed() }
+        }
+        "release" => ItemCommand::Release { mimei: mimei()?, version: args.parsed("version")? },
+        "choose" => ItemCommand::Choose { mimei: mimei()?, version: args.parsed("version")? },
+        "merge" => ItemCommand::Merge { mimei: mimei()? },
+        "settle" => ItemCommand::Settle { mimei: mimei()? },
+        "resolve" => ItemCommand::Resolve { mimei: mimei()?, at: at(&args.text("at")?)? },
+        _ => return Err(invalid(&format!("there is no method {method}"))),
+    })
+}
+
+/// The arguments of a call.
+struct Args<'a>(&'a JsValue);
+
+impl Args<'_> {
+    fn optional_text(&self, name: &str) -> Option<String> {
+        field(self.0, name).and_then(|value| value.as_string())
+    }
+
+    fn text(&self, name: &str) -> Result<String, Failure> {
+        self.optional_text(name).ok_or_else(|| invalid(&format!("{name} must be a text")))
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
+        self.text(name)?.parse().map_err(|_| argument(format!("{name} is not the id of anything")))
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        field(self.0, name).and_then(|value| value.as_f64())
+    }
+
+    fn size(&self, name: &str) -> Result<u64, Failure> {
+        let number = self.number(name).filter(|n| *n >= 0.0 && n.fract() == 0.0 && *n <= SIZE_MAX);
+        number.map(|n| n as u64).ok_or_else(|| argument(format!("{name} must be a whole number from 0 on")))
+    }
+
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        let bytes = field(self.0, name).and_then(|value| value.dyn_into::<Uint8Array>().ok());
+        bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| invalid(&format!("{name} must be a Uint8Array")))
+    }
+
+    fn each<T>(&self, name: &str, read: impl Fn(&Args<'_>) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
+        let list = field(self.0, name).and_then(|value| value.dyn_into::<Array>().ok());
+        let list = list.ok_or_else(|| invalid(&format!("{name} must be a list")))?;
+        list.iter().map(|value| read(&Args(&value))).collect()
+    }
+}
+
+/// Whole numbers up to here are exact in JavaScript.
+const SIZE_MAX: f64 = 9_007_199_254_740_991.0;
+
+fn argument(why: impl ToString) -> Failure {
+    Failure::new("argument.invalid", why, "", Retry::Never)
+}
+
+fn link(text: &str) -> Result<Link, Failure> {
+    let hint = "Ask for the link again and paste all of it.";
+    Link::find(text).map_err(|error| Failure::new("link.invalid", error, hint, Retry::Never))
+}
+
+fn at(text: &str) -> Result<At, Failure> {
+    match text {
+        "last" => Ok(At::Last),
+        "release" => Ok(At::Release),
+        _ => match (text.parse(), VersionId::from_str(text)) {
+            (Ok(number), _) => Ok(At::Number(number)),
+            (_, Ok(version)) => Ok(At::Version(version)),
+            _ => Err(argument("a version is named by its number, its id, last or release")),
+        },
+    }
+}
+
+fn new_item(args: &Args<'_>) -> Result<NewItem, Failure> {
+    let kind = match args.text("kind")?.as_str() {
+        "file" => Kind::File,
+        "folder" => Kind::Folder,
+        _ => return Err(argument("kind must be file or folder")),
+    };
+    let name = args.optional_text("name").map_or_else(|| ItemName::Auto(fresh_seed()), ItemName::Given);
+    Ok(NewItem {
+        app: App::new(&args.text("app")?).map_err(argument)?,
+        kind,
+        ext: Ext::new(&args.optional_text("ext").unwrap_or_default()).map_err(argument)?,
+        name,
+        is_public: field(args.0, "public").is_some_and(|value| value.is_truthy()),
+    })
+}
+
+fn edit(args: &Args<'_>) -> Result<Edit, Failure> {
+    let name = args.optional_text("name").map(|name| FileName::new(&name)).transpose().map_err(argument)?;
+    let file = field(args.0, "file").map(|file| new_file(&Args(&file))).transpose()?;
+    Ok(Edit { name, file })
+}
+
+fn new_file(args: &Args<'_>) -> Result<NewFile, Failure> {
+    let pieces = field(args.0, "pieces").and_then(|value| value.dyn_into::<Array>().ok());
+    let pieces = pieces.ok_or_else(|| invalid("pieces must be a list"))?;
+    let cid = |value: JsValue| value.as_string().and_then(|text| Cid::from_str(&text).ok());
+    let pieces: Option<Vec<Cid>> = pieces.iter().map(cid).collect();
+    let pieces = pieces.ok_or_else(|| argument("a piece is named by the id that storing it gave"))?;
+    Ok(NewFile { pieces, length: args.size("length")?, media: media(args)? })
+}
+
+fn media(args: &Args<'_>) -> Result<MediaType, Failure> {
+    MediaType::new(&args.text("type")?).ok_or_else(|| argument("type is not a media type"))
+}
+
+fn to_js(outcome: ItemOutcome) -> JsValue {
+    match outcome {
+        ItemOutcome::Done => JsValue::UNDEFINED,
+        ItemOutcome::Item { view, at, warning } => opened(&view, at, warning),
+        ItemOutcome::Mimeis(ids) => list(ids, |id| id.to_string().into()),
+        ItemOutcome::Piece(cid) => cid.to_string().into(),
+        ItemOutcome::Saved { version, number, kept_twice } => object(&[
+            ("version", version.to_string().into()),
+            ("number", (number as f64).into()),
+            ("keptTwice", list(kept_twice, |name| name.as_str().into())),
+        ]),
+        ItemOutcome::Files(files) => list(files, file),
+        ItemOutcome::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+        ItemOutcome::Link(link) => link.to_string().into(),
+        ItemOutcome::Version { version, number } => {
+            object(&[("version", version.to_string().into()), ("number", (number as f64).into())])
+        }
+    }
+}
+
+fn list<T>(items: impl IntoIterator<Item = T>, to_js: impl Fn(T) -> JsValue) -> JsValue {
+    items.into_iter().map(to_js).collect::<Array>().into()
+}
+
+fn optional(value: Option<impl ToString>) -> JsValue {
+    value.map_or(JsValue::UNDEFINED, |value| value.to_string().into())
+}
+
+fn opened(view: &ItemView, at: Option<VersionId>, warning: Option<String>) -> JsValue {
+    let rights = |rights: Rights| list(rights.iter(), |right| right.as_str().into());
+    object(&[
+        ("id", view.mimei.to_string().into()),
+        ("kind", view.kind.as_str().into()),
+        ("ext", view.ext.as_str().into()),
+        ("app", view.app.as_str().into()),
+        ("author", view.author.to_string().into()),
+        ("rights", rights(view.rights)),
+        ("everyone", rights(view.everyone)),
+        ("tips", list(&view.tips, tip)),
+        ("tipsTotal", (view.tips_total as f64).into()),
+        ("versions", list(&view.versions, version)),
+        ("unsentBlocks", (view.unsent_blocks as f64).into()),
+        ("waiting", view.is_waiting.into()),
+        ("seenMs", view.seen.map_or(JsValue::UNDEFINED, |at| (at.0 as f64).into())),
+        ("at", optional(at)),
+        ("warning", optional(warning)),
+    ])
+}
+
+fn tip(tip: &TipView) -> JsValue {
+    object(&[
+        ("head", tip.head.to_string().into()),
+        ("last", tip.last.to_string().into()),
+        ("release", optional(tip.release)),
+    ])
+}
+
+fn version(version: &VersionView) -> JsValue {
+    object(&[
+        ("version", version.version.to_string().into()),
+        ("number", (version.number as f64).into()),
+        ("timeMs", (version.time.0 as f64).into()),
+        ("by", version.by.to_string().into()),
+        ("parents", list(&version.parents, |parent| parent.to_string().into())),
+    ])
+}
+
+fn file(entry: FileEntry) -> JsValue {
+    object(&[
+        ("name", entry.name.map_or(JsValue::UNDEFINED, |name| name.as_str().into())),
+        ("blob", entry.contents.blob.to_string().into()),
+        ("length", (entry.contents.length as f64).into()),
+        ("type", entry.contents.media.as_str().into()),
+    ])
+}

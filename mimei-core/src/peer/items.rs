@@ -1,0 +1,239 @@
+//! The MiMeis that a peer has to do with: as their maker, as a reader, as their relay.
+//!
+//! An [`Item`] is what is known of one MiMei. Its records are a union: whatever
+//! verifies is taken in, from this device's own commands and from others alike
+//! ([`records`]). What it lacks is asked for, what others lack is sent
+//! ([`sync`]). Blocks are looked up by [`blocks`].
+
+mod blocks;
+mod commands;
+mod fault;
+mod merge;
+mod read;
+mod records;
+mod state;
+mod sync;
+mod write;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, Ref, RefCell};
+
+pub(super) use blocks::{receive, serve};
+pub use commands::{
+    Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, TipView, VersionView,
+};
+pub(super) use fault::Fault;
+pub(super) use state::State;
+pub(super) use sync::{met, told};
+
+use super::connection::Connection;
+use super::task::{Lock, Signal};
+use super::{ConnectionId, Event, Shared};
+use crate::cid::{MimeiId, UserId};
+use crate::identity::IdentityLog;
+use crate::limits::ITEMS_MAX;
+use crate::mimei::Genesis;
+use crate::store::StoreError;
+use crate::time::Millis;
+use crate::wire::{Message, Records, Tell};
+
+/// All MiMeis in memory.
+#[derive(Default)]
+pub(crate) struct Items {
+    open: RefCell<BTreeMap<MimeiId, Rc<Item>>>,
+    /// Bytes of blocks by author, as soon as they were asked for once.
+    pub(super) usage: RefCell<BTreeMap<UserId, u64>>,
+}
+
+/// What is known of one MiMei, and what is being done with it.
+pub(super) struct Item {
+    pub(super) id: MimeiId,
+    state: RefCell<Option<State>>,
+    /// Held while records are taken in, and while blocks are counted.
+    pub(super) lock: Lock,
+    /// Held while one relay is talked to.
+    syncing: Lock,
+    /// Relays for which somebody waits for that lock and will see all that is new now.
+    sync_waits: RefCell<BTreeSet<ConnectionId>>,
+    /// Relays that have it.
+    sources: RefCell<Vec<ConnectionId>>,
+    outbox: RefCell<Outbox>,
+    settled: Signal,
+    seen: Cell<Option<Millis>>,
+}
+
+/// What no relay has yet.
+#[derive(Default)]
+struct Outbox {
+    next: u64,
+    blocks: u64,
+    /// Which change of the records was the last; none if a relay has them all.
+    records: Option<u64>,
+}
+
+impl Items {
+    /// Tells all MiMeis of a log that has grown.
+    pub(super) fn learn(&self, log: &IdentityLog) {
+        for item in self.open.borrow().values() {
+            if let Some(state) = item.state.borrow_mut().as_mut() {
+                state.learn_log(log);
+            }
+        }
+    }
+
+    fn get_or_add(&self, id: &MimeiId) -> Rc<Item> {
+        let mut open = self.open.borrow_mut();
+        if open.len() >= ITEMS_MAX && !open.contains_key(id) {
+            let idle = open.iter().find(|(_, item)| Rc::strong_count(item) == 1).map(|(id, _)| *id);
+            idle.map(|idle| open.remove(&idle));
+        }
+        open.entry(*id).or_insert_with(|| Item::new(*id)).clone()
+    }
+
+    fn forget_if_empty(&self, item: &Item) {
+        if item.state.borrow().is_none() {
+            self.forget(item);
+        }
+    }
+
+    /// It is read from the store when it is next wanted.
+    fn forget(&self, item: &Item) {
+        self.open.borrow_mut().remove(&item.id);
+    }
+}
+
+impl Item {
+    fn new(id: MimeiId) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            state: RefCell::default(),
+            lock: Lock::default(),
+            syncing: Lock::default(),
+            sync_waits: RefCell::default(),
+            sources: RefCell::default(),
+            outbox: RefCell::default(),
+            settled: Signal::default(),
+            seen: Cell::new(None),
+        })
+    }
+
+    /// What is known. An item is handed out only when something is.
+    pub(super) fn state(&self) -> Ref<'_, State> {
+        Ref::map(self.state.borrow(), |state| state.as_ref().expect("only items with a genesis are handed out"))
+    }
+
+    fn is_waiting(&self) -> bool {
+        let outbox = self.outbox.borrow();
+        outbox.blocks > 0 || outbox.records.is_some()
+    }
+
+    fn has_source(&self, id: ConnectionId) {
+        let mut sources = self.sources.borrow_mut();
+        if !sources.contains(&id) {
+            sources.push(id);
+        }
+    }
+}
+
+/// The MiMei of that id, if it is known here.
+pub(super) async fn open(shared: &Shared, id: &MimeiId) -> Result<Option<Rc<Item>>, StoreError> {
+    let item = shared.items.get_or_add(id);
+    if item.state.borrow().is_some() {
+        return Ok(Some(item));
+    }
+    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    if item.state.borrow().is_none() {
+        match records::load(shared, &item).await {
+            Ok(true) => {}
+            Ok(false) => {
+                shared.items.forget_if_empty(&item);
+                return Ok(None);
+            }
+            Err(error) => {
+                shared.items.forget_if_empty(&item);
+                return Err(error);
+            }
+        }
+    }
+    Ok(Some(item.clone()))
+}
+
+/// Makes the MiMei of a genesis that somebody brought.
+pub(super) async fn found(shared: &Shared, id: &MimeiId, genesis: Genesis) -> Result<(), Fault> {
+    let item = shared.items.get_or_add(id);
+    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    records::found(shared, &item, genesis).await
+}
+
+/// Takes in records that somebody brought. The caller holds the item's lock.
+pub(super) async fn take_in(shared: &Shared, item: &Item, records: Records) -> Result<(), Fault> {
+    records::take_in(shared, item, records, records::Extra { needs_blocks: true, ..Default::default() }).await
+}
+
+/// Says that there is something new.
+fn changed(shared: &Shared, item: &Item) {
+    shared.effects.event(Event::ItemChanged { mimei: item.id });
+}
+
+/// Says that there are new records, to those who watch too.
+fn has_news(shared: &Shared, item: &Item) {
+    changed(shared, item);
+    for connection in shared.connections.borrow().values() {
+        if connection.remote().is_some() && connection.take_watch(&item.id) {
+            connection.send_message(&shared.effects, Message::Tell(Tell { mimei: item.id }));
+        }
+    }
+}
+
+/// What the other side of a connection may do with a MiMei.
+pub(super) fn rights_of(shared: &Shared, connection: &Connection, item: &Item) -> crate::mimei::Rights {
+    let Some(remote) = connection.remote() else { return crate::mimei::Rights::NONE };
+    let (state, now) = (item.state(), shared.effects.now());
+    let entered = connection.entered.borrow();
+    let links = entered.iter().filter(|(mimei, _)| *mimei == item.id);
+    links.fold(state.view.rights_of(&remote.user, now), |rights, (_, link)| {
+        rights.and(state.view.rights_of_link(link, now))
+    })
+}
+
+/// Carries out a command.
+pub(super) async fn run(shared: &Rc<Shared>, command: ItemCommand) -> Result<ItemOutcome, Fault> {
+    match command {
+        ItemCommand::Create(new) => write::create(shared, new).await,
+        ItemCommand::Open { link, relay } => sync::open_link(shared, link, relay).await,
+        ItemCommand::View(mimei) => read::view_outcome(shared, &known(shared, &mimei).await?),
+        ItemCommand::Known => read::known(shared).await,
+        ItemCommand::PutPiece { mimei, bytes } => write::put_piece(shared, &*known(shared, &mimei).await?, bytes).await,
+        ItemCommand::Save { mimei, edits, memo } => {
+            write::save(shared, &known(shared, &mimei).await?, edits, memo).await
+        }
+        ItemCommand::List { mimei, version } => read::list(shared, &*known(shared, &mimei).await?, version).await,
+        ItemCommand::Read { mimei, contents, offset } => {
+            read::piece(shared, &*known(shared, &mimei).await?, contents, offset).await
+        }
+        ItemCommand::Share { mimei, to, rights, seed } => {
+            write::share(shared, &known(shared, &mimei).await?, to, rights, seed).await
+        }
+        ItemCommand::Release { mimei, version } => write::release(shared, &known(shared, &mimei).await?, version).await,
+        ItemCommand::Choose { mimei, version } => write::choose(shared, &known(shared, &mimei).await?, version).await,
+        ItemCommand::Merge { mimei } => write::merge(shared, &known(shared, &mimei).await?).await,
+        ItemCommand::Resolve { mimei, at } => read::resolve(shared, &*known(shared, &mimei).await?, at),
+        ItemCommand::Settle { mimei } => sync::settle(shared, &known(shared, &mimei).await?).await,
+    }
+}
+
+async fn known(shared: &Shared, mimei: &MimeiId) -> Result<Rc<Item>, Fault> {
+    open(shared, mimei).await?.ok_or_else(Fault::unknown)
+}
+
+/// The dialled connections that are open: this peer's relays.
+fn relays(shared: &Shared) -> Vec<Rc<Connection>> {
+    let connections = shared.connections.borrow();
+    connections
+        .values()
+        .filter(|connection| connection.is_dialled() && connection.remote().is_some())
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,305 @@
+//! Blocks of a MiMei: found wherever they are, verified, kept, counted.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::Item;
+use super::fault::Fault;
+use crate::cbor::Cbor;
+use crate::cid::{Cid, MimeiId, UserId};
+use crate::limits::BLOCKS_IN_FLIGHT_MAX;
+use crate::map::{MapError, Node, NodeSink, NodeSource, OpenBlock, Salt};
+use crate::peer::connection::{Connection, Reply};
+use crate::peer::{CommandError, Shared, calls};
+use crate::record::record;
+use crate::seal::{Block, BlockToSeal, StoredBlock};
+use crate::store::{Batch, RowKey, StoreError, Table};
+use crate::vault::VaultError;
+use crate::wire::{Ask, GetAsk};
+
+record! {
+    /// What is kept of a block that belongs to a MiMei.
+    pub struct BlockRow {
+        /// Its length as it is stored.
+        "bytes" => bytes: u64,
+        /// How many blocks and versions name it: it goes with the last of them.
+        "parents" => parents: u64,
+    }
+}
+
+/// Where it is noted that a block belongs to a MiMei.
+pub(super) fn row_key(mimei: &MimeiId, cid: &Cid) -> RowKey {
+    RowKey::new(Table::Row, [&mimei.cid().hash()[..], &cid.to_bytes()].concat())
+}
+
+fn usage_key(author: &UserId) -> RowKey {
+    RowKey::new(Table::Usage, author.cid().hash())
+}
+
+pub(super) async fn row(shared: &Shared, mimei: &MimeiId, cid: &Cid) -> Result<Option<BlockRow>, StoreError> {
+    let row = shared.effects.row(row_key(mimei, cid)).await?;
+    let read = |row: Vec<u8>| BlockRow::from_cbor(&row);
+    row.map(read).transpose().map_err(|_| StoreError::Failed("a damaged row of a block".into()))
+}
+
+/// Blocks to be kept in one change, those that others name first.
+pub(super) struct Keep<'a> {
+    shared: &'a Shared,
+    item: &'a Item,
+    rows: BTreeMap<Cid, BlockRow>,
+    is_own: bool,
+    batch: Batch,
+    /// In order.
+    pub(super) new: Vec<Cid>,
+    bytes: u64,
+}
+
+impl<'a> Keep<'a> {
+    /// Blocks that somebody else brings: all that they name must be here.
+    fn foreign(shared: &'a Shared, item: &'a Item) -> Self {
+        let (rows, batch, new) = Default::default();
+        Self { shared, item, rows, is_own: false, batch, new, bytes: 0 }
+    }
+
+    /// Blocks that this device makes: what they name may be at a relay alone.
+    pub(super) fn own(shared: &'a Shared, item: &'a Item) -> Self {
+        Self { is_own: true, ..Self::foreign(shared, item) }
+    }
+
+    async fn find(&mut self, cid: &Cid) -> Result<Option<BlockRow>, StoreError> {
+        match self.rows.get(cid) {
+            Some(row) => Ok(Some(row.clone())),
+            None => row(self.shared, &self.item.id, cid).await,
+        }
+    }
+
+    /// Adds a block unless it is there; all that it names must be.
+    pub(super) async fn add(&mut self, block: StoredBlock, links: &[Cid]) -> Result<(), Fault> {
+        if self.find(&block.cid).await?.is_some() {
+            return Ok(());
+        }
+        for link in links {
+            self.name(link).await?;
+        }
+        let bytes = block.bytes.len() as u64;
+        self.bytes += bytes;
+        self.rows.insert(block.cid, BlockRow { bytes, parents: 0 });
+        self.new.push(block.cid);
+        self.batch.put_blocks.push((block.cid, block.bytes));
+        Ok(())
+    }
+
+    /// Counts one more that names a block.
+    pub(super) async fn name(&mut self, cid: &Cid) -> Result<(), Fault> {
+        match self.find(cid).await? {
+            Some(BlockRow { bytes, parents }) => {
+                self.rows.insert(*cid, BlockRow { bytes, parents: parents + 1 });
+                Ok(())
+            }
+            None if self.is_own => Ok(()),
+            None => Err(Fault::Missing("a block that another names must be sent first".into())),
+        }
+    }
+
+    /// The change, with what it adds to its author's usage, which is counted from now on.
+    pub(super) async fn finish(self, author_bytes_max: Option<u64>) -> Result<(Batch, Vec<Cid>, Charge<'a>), Fault> {
+        let author = self.item.state().genesis.author;
+        let usage = usage_of(self.shared, &author).await? + self.bytes;
+        if author_bytes_max.is_some_and(|max| usage > max) {
+            let why = "the relay keeps no more for the author of this MiMei; ask its owner for more room";
+            return Err(Fault::rule("storage.full", why));
+        }
+        self.shared.items.usage.borrow_mut().insert(author, usage);
+        let mut batch = self.batch;
+        batch.put.extend(self.rows.iter().map(|(cid, row)| (row_key(&self.item.id, cid), row.to_cbor())));
+        batch.put.push((usage_key(&author), usage.to_cbor()));
+        Ok((batch, self.new, Charge { shared: self.shared, author, bytes: self.bytes }))
+    }
+}
+
+/// Bytes that were charged for a change that may yet fail.
+pub(super) struct Charge<'a> {
+    shared: &'a Shared,
+    author: UserId,
+    bytes: u64,
+}
+
+impl Charge<'_> {
+    /// The change failed.
+    pub(super) fn take_back(self) {
+        if let Some(usage) = self.shared.items.usage.borrow_mut().get_mut(&self.author) {
+            *usage = usage.saturating_sub(self.bytes);
+        }
+    }
+}
+
+async fn usage_of(shared: &Shared, author: &UserId) -> Result<u64, StoreError> {
+    if let Some(usage) = shared.items.usage.borrow().get(author) {
+        return Ok(*usage);
+    }
+    let stored = shared.effects.row(usage_key(author)).await?;
+    let stored = stored.and_then(|row| u64::from_cbor(&row).ok()).unwrap_or(0);
+    // Somebody else may have asked meanwhile, and charged.
+    Ok(*shared.items.usage.borrow_mut().entry(*author).or_insert(stored))
+}
+
+/// Takes a block that the other side of a connection brought.
+pub(in crate::peer) async fn receive(shared: &Shared, item: &Item, cid: Cid, bytes: Vec<u8>) -> Result<(), Fault> {
+    let links = Block::verify(&cid, &bytes).map_err(Fault::verify)?.links().to_vec();
+    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    let mut keep = Keep::foreign(shared, item);
+    keep.add(StoredBlock { cid, bytes }, &links).await?;
+    if keep.new.is_empty() {
+        return Ok(());
+    }
+    let (mut batch, _, charge) = keep.finish(Some(shared.author_bytes_max)).await?;
+    batch.strict = true;
+    shared.effects.apply(batch).await.map_err(|error| {
+        charge.take_back();
+        error.into()
+    })
+}
+
+/// A block that belongs to a MiMei, if it is here.
+pub(in crate::peer) async fn serve(shared: &Shared, item: &Item, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
+    match row(shared, &item.id, cid).await? {
+        Some(_) => shared.effects.block(*cid).await,
+        None => Ok(None),
+    }
+}
+
+/// Opens blocks, each from here or from a relay; those that came from a relay are kept for next time.
+pub(super) async fn fetch(shared: &Shared, item: &Item, cids: &[Cid]) -> Result<Vec<(Cid, OpenBlock)>, Fault> {
+    let mut found = Vec::new();
+    let mut asked = VecDeque::new();
+    let mut remote = None;
+    for cid in cids {
+        if let Some(bytes) = shared.effects.block(*cid).await? {
+            found.push((*cid, shared.vault.borrow().open(&item.id, cid, &bytes)?));
+            continue;
+        }
+        let connection = match &remote {
+            Some(connection) => connection,
+            None => remote.insert(source(shared, item).ok_or_else(Fault::offline)?),
+        };
+        if asked.len() >= BLOCKS_IN_FLIGHT_MAX
+            && let Some((cid, call)) = asked.pop_front()
+        {
+            found.push((cid, arrived(shared, item, connection, cid, call).await?));
+        }
+        let ask = Ask::Get(GetAsk { cid: *cid, mimei: item.id });
+        asked.push_back((*cid, calls::begin(shared, connection, ask)?));
+    }
+    if let Some(connection) = &remote {
+        for (cid, call) in asked {
+            found.push((cid, arrived(shared, item, connection, cid, call).await?));
+        }
+    }
+    Ok(found)
+}
+
+async fn arrived(
+    shared: &Shared,
+    item: &Item,
+    connection: &Connection,
+    cid: Cid,
+    call: calls::Call,
+) -> Result<OpenBlock, Fault> {
+    let Reply::Block(bytes) = call.reply(shared, connection).await? else {
+        return Err(CommandError::WrongAnswer.into());
+    };
+    let opened = shared.vault.borrow().open(&item.id, &cid, &bytes)?;
+    // A cache: reading goes on without it.
+    let _ = shared.effects.apply(Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() }).await;
+    Ok(opened)
+}
+
+/// A relay that has the MiMei and is connected.
+fn source(shared: &Shared, item: &Item) -> Option<Rc<Connection>> {
+    let mut sources = item.sources.borrow_mut();
+    sources.retain(|id| shared.connection(*id).is_some());
+    sources.iter().find_map(|id| shared.connection(*id).filter(|connection| connection.remote().is_some()))
+}
+
+/// The nodes of one map, as far as an operation has come across them.
+pub(super) struct Nodes<'a> {
+    shared: &'a Shared,
+    item: &'a Item,
+    salt: Salt,
+    nodes: BTreeMap<Cid, Arc<Node>>,
+    /// Nodes that were made, those that others name first.
+    pub(super) fresh: Vec<(StoredBlock, Vec<Cid>)>,
+    fault: Option<VaultError>,
+}
+
+impl<'a> Nodes<'a> {
+    pub(super) fn new(shared: &'a Shared, item: &'a Item, salt: Salt) -> Self {
+        Self { shared, item, salt, nodes: BTreeMap::new(), fresh: Vec::new(), fault: None }
+    }
+
+    /// Takes over nodes that an earlier operation made.
+    pub(super) fn know(&mut self, fresh: Vec<(StoredBlock, Vec<Cid>)>) {
+        for (block, _) in &fresh {
+            let opened = self.shared.vault.borrow().open(&self.item.id, &block.cid, &block.bytes);
+            // What is no node, such as a memo, is only kept.
+            if let Some(node) = opened.ok().and_then(|open| Node::decode(open.body, open.links).ok()) {
+                self.nodes.insert(block.cid, Arc::new(node));
+            }
+        }
+        self.fresh.extend(fresh);
+    }
+
+    /// Runs a step of an operation, and again whenever what it lacked has been fetched.
+    pub(super) async fn run<T>(&mut self, mut step: impl FnMut(&mut Self) -> Result<T, MapError>) -> Result<T, Fault> {
+        loop {
+            let done = step(self);
+            if let Some(fault) = self.fault.take() {
+                return Err(fault.into());
+            }
+            match done {
+                Err(MapError::Missing(holes)) => self.fill(&holes).await?,
+                other => return Ok(other?),
+            }
+        }
+    }
+
+    async fn fill(&mut self, holes: &[Cid]) -> Result<(), Fault> {
+        for (cid, block) in fetch(self.shared, self.item, holes).await? {
+            let node = Node::decode(block.body, block.links).map_err(Fault::verify)?;
+            if !node.obeys(&self.salt) {
+                return Err(Fault::verify("a part of the data has the wrong shape; whoever saved it broke it"));
+            }
+            self.nodes.insert(cid, Arc::new(node));
+        }
+        Ok(())
+    }
+}
+
+impl NodeSource for Nodes<'_> {
+    fn node(&self, cid: &Cid) -> Option<Arc<Node>> {
+        self.nodes.get(cid).cloned()
+    }
+}
+
+impl NodeSink for Nodes<'_> {
+    fn put(&mut self, body: Vec<u8>, links: Vec<Cid>) -> Cid {
+        let block = BlockToSeal { body: body.clone(), links: links.clone() };
+        match self.shared.vault.borrow().seal(&self.item.id, block) {
+            Ok(stored) => {
+                let cid = stored.cid;
+                if let Ok(node) = Node::decode(body, links.clone()) {
+                    self.nodes.insert(cid, Arc::new(node));
+                }
+                self.fresh.push((stored, links));
+                cid
+            }
+            Err(error) => {
+                self.fault.get_or_insert(error);
+                // Never used: the fault ends the operation.
+                *self.item.id.cid()
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What a driver may want of the MiMeis on this device, and what it gets.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::cid::{Cid, HeadId, MimeiId, UserId, VersionId};
+use crate::link::{At, Link};
+use crate::mimei::{App, Contents, Ext, FileName, Kind, Rights};
+use crate::peer::ConnectionId;
+use crate::seeded::Seed;
+use crate::time::Millis;
+
+/// What a driver may want of the MiMeis on this device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ItemCommand {
+    /// Makes a MiMei, or opens the one that is there; answered by [`ItemOutcome::Item`].
+    Create(NewItem),
+    /// Opens what a link names; answered by [`ItemOutcome::Item`]. What is known here is shown
+    /// although no relay answers.
+    Open {
+        /// The link.
+        link: Link,
+        /// The session with a relay that has it; none to look at what is here only.
+        relay: Option<ConnectionId>,
+    },
+    /// Looks at a MiMei that is here; answered by [`ItemOutcome::Item`].
+    View(MimeiId),
+    /// The MiMeis that are here; answered by [`ItemOutcome::Mimeis`].
+    Known,
+    /// Seals and keeps one piece of a file; answered by [`ItemOutcome::Piece`].
+    PutPiece {
+        /// In which MiMei.
+        mimei: MimeiId,
+        /// At most [`PIECE_BYTES`](crate::mimei::PIECE_BYTES); only the last piece has fewer.
+        bytes: Vec<u8>,
+    },
+    /// Saves a version and signs a head over all tips; answered by [`ItemOutcome::Saved`]. It is
+    /// durable here then, and sent by itself.
+    Save {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// What changes; nothing else does.
+        edits: Vec<Edit>,
+        /// What is said of the version; empty for nothing.
+        memo: String,
+    },
+    /// What a version holds; answered by [`ItemOutcome::Files`].
+    List {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// Which version.
+        version: VersionId,
+    },
+    /// One piece of a file; answered by [`ItemOutcome::Bytes`].
+    Read {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// The file, as [`ItemCommand::List`] told it.
+        contents: Contents,
+        /// Where the piece begins: a multiple of [`PIECE_BYTES`](crate::mimei::PIECE_BYTES).
+        offset: u64,
+    },
+    /// Lets others in; answered by [`ItemOutcome::Link`].
+    Share {
+        /// Into which MiMei.
+        mimei: MimeiId,
+        /// Whom.
+        to: ShareTo,
+        /// To do what.
+        rights: Rights,
+        /// Fresh randomness.
+        seed: Seed,
+    },
+    /// Chooses the version that visitors see; answered by [`ItemOutcome::Done`].
+    Release {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// Which version.
+        version: VersionId,
+    },
+    /// Settles on one of several tips with a head over all of them; answered by [`ItemOutcome::Done`].
+    Choose {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// The `last` of the tip that is to stay.
+        version: VersionId,
+    },
+    /// Joins the tips of a folder entry by entry; answered by [`ItemOutcome::Saved`].
+    Merge {
+        /// Of which MiMei.
+        mimei: MimeiId,
+    },
+    /// Which version a name means now; answered by [`ItemOutcome::Version`].
+    Resolve {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// The name.
+        at: At,
+    },
+    /// Waits until a relay has everything; answered by [`ItemOutcome::Done`].
+    Settle {
+        /// Of which MiMei.
+        mimei: MimeiId,
+    },
+}
+
+/// What makes a MiMei.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewItem {
+    /// The app that makes it.
+    pub app: App,
+    /// What it is.
+    pub kind: Kind,
+    /// What follows the dot of a file's name.
+    pub ext: Ext,
+    /// What it is called.
+    pub name: ItemName,
+    /// Whether everyone may read it from the start; its blocks are never sealed.
+    pub is_public: bool,
+}
+
+/// What a MiMei is called.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ItemName {
+    /// By its author and app: the same name is the same MiMei for ever.
+    Given(String),
+    /// Like no other.
+    Auto(Seed),
+}
+
+/// Whom a share lets in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShareTo {
+    /// Whoever has the link that comes back.
+    Link,
+    /// Whoever comes.
+    Everyone,
+}
+
+/// One change of a state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Edit {
+    /// Which file of a folder; none for the contents of a file.
+    pub name: Option<FileName>,
+    /// What it holds from now on; none removes it.
+    pub file: Option<NewFile>,
+}
+
+/// A file of pieces that were put before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewFile {
+    /// The pieces in order.
+    pub pieces: Vec<Cid>,
+    /// Length in bytes of all of them.
+    pub length: u64,
+    /// What the writer says it is.
+    pub media: crate::mimei::MediaType,
+}
+
+/// One file of a version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileEntry {
+    /// Its name in a folder; none for the contents of a file.
+    pub name: Option<FileName>,
+    /// What it holds.
+    pub contents: Contents,
+}
+
+/// What a MiMei looks like from here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ItemView {
+    /// Its id.
+    pub mimei: MimeiId,
+    /// What it is.
+    pub kind: Kind,
+    /// What follows the dot of its name.
+    pub ext: Ext,
+    /// The app that made it.
+    pub app: App,
+    /// Who made it.
+    pub author: UserId,
+    /// What this device may do.
+    pub rights: Rights,
+    /// What whoever comes may do.
+    pub everyone: Rights,
+    /// The tips with states that differ, in winner order: more than one is unmerged.
+    pub tips: Vec<TipView>,
+    /// How many tips there are in all.
+    pub tips_total: usize,
+    /// The versions known, by number.
+    pub versions: Vec<VersionView>,
+    /// Blocks that no relay has yet.
+    pub unsent_blocks: u64,
+    /// Whether anything waits for a relay.
+    pub is_waiting: bool,
+    /// When a relay last said what it has.
+    pub seen: Option<Millis>,
+}
+
+/// One tip.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TipView {
+    /// The head.
+    pub head: HeadId,
+    /// The newest version under it.
+    pub last: VersionId,
+    /// The version chosen for visitors.
+    pub release: Option<VersionId>,
+}
+
+/// One version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VersionView {
+    /// Its id: exact content for ever.
+    pub version: VersionId,
+    /// Its number.
+    pub number: u64,
+    /// When it was saved, by its signer's clock.
+    pub time: Millis,
+    /// Who saved it.
+    pub by: UserId,
+    /// The versions it follows.
+    pub parents: Vec<VersionId>,
+}
+
+/// What an [`ItemCommand`] led to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ItemOutcome {
+    /// It was done.
+    Done,
+    /// A MiMei as it looks now, and the version that was asked for, if there is one yet.
+    Item {
+        /// The MiMei.
+        view: Box<ItemView>,
+        /// What the link's selector means; without one the release, else the newest version.
+        at: Option<VersionId>,
+        /// What a reader should know, such as that a relay showed less than was seen before.
+        warning: Option<String>,
+    },
+    /// The MiMeis that are here.
+    Mimeis(Vec<MimeiId>),
+    /// The address of a piece.
+    Piece(Cid),
+    /// A version was saved.
+    Saved {
+        /// Its id.
+        version: VersionId,
+        /// Its number.
+        number: u64,
+        /// Names under which a merge kept a second file because both sides changed it.
+        kept_twice: Vec<FileName>,
+    },
+    /// What a version holds, in the order of names.
+    Files(Vec<FileEntry>),
+    /// A piece.
+    Bytes(Vec<u8>),
+    /// A link without relays: the driver adds those it knows.
+    Link(Link),
+    /// A version.
+    Version {
+        /// Its id.
+        version: VersionId,
+        /// Its number.
+        number: u64,
+    },
+}

@@ -1,0 +1,391 @@
+//! Talking to a relay about one MiMei: take what it has, send what it lacks.
+//!
+//! ```text
+//! enter      if this peer came by a link
+//! look       until there is no more; the relay tells of news from then on
+//! put        every block in the outbox, what others name first
+//! publish    records that the relay lacks, on the tips it showed
+//! ```
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::commands::ItemOutcome;
+use super::fault::Fault;
+use super::records::{self, Extra};
+use super::{Item, changed, known, read, relays};
+use crate::cbor::Cbor;
+use crate::cid::{Cid, HeadId, MimeiId};
+use crate::limits::{BLOCKS_IN_FLIGHT_MAX, SCAN_ROWS_MAX};
+use crate::link::Link;
+use crate::mimei::{Coverage, Genesis};
+use crate::peer::calls::{self, Call};
+use crate::peer::connection::{Connection, Reply};
+use crate::peer::{CommandError, ConnectionId, Shared};
+use crate::seal::Block;
+use crate::store::{Batch, Scan, Table};
+use crate::wire::{Answer, Ask, EnterAsk, Has, LookAnswer, LookAsk, PublishAsk, PutAsk, Records, Refusal, RefusalCode};
+
+/// Times that a publish is tried again because somebody else was faster.
+const PUBLISH_TRIES: usize = 8;
+
+/// A session has opened: with a relay, everything that is known here is brought together.
+pub(in crate::peer) fn met(shared: &Rc<Shared>, connection: &Rc<Connection>) {
+    if !connection.is_dialled() {
+        return;
+    }
+    let (task_shared, connection) = (shared.clone(), connection.clone());
+    shared.effects.schedule.spawn(async move {
+        let Ok(ItemOutcome::Mimeis(mimeis)) = read::known(&task_shared).await else { return };
+        for mimei in mimeis {
+            if let Ok(item) = known(&task_shared, &mimei).await {
+                nudge(&task_shared, &item, &connection);
+            }
+        }
+    });
+}
+
+/// The other side says that there is news.
+pub(in crate::peer) fn told(shared: &Rc<Shared>, connection: &Rc<Connection>, mimei: MimeiId) {
+    if !connection.is_dialled() {
+        return;
+    }
+    let (task_shared, connection) = (shared.clone(), connection.clone());
+    shared.effects.schedule.spawn(async move {
+        if let Ok(item) = known(&task_shared, &mimei).await {
+            nudge(&task_shared, &item, &connection);
+        }
+    });
+}
+
+/// Starts to bring a MiMei to the relays that are connected.
+pub(super) fn kick(shared: &Rc<Shared>, item: &Rc<Item>) {
+    changed(shared, item);
+    for connection in relays(shared) {
+        nudge(shared, item, &connection);
+    }
+}
+
+/// Syncs in the background, unless that is about to begin anyway.
+fn nudge(shared: &Rc<Shared>, item: &Rc<Item>, connection: &Rc<Connection>) {
+    if !item.sync_waits.borrow_mut().insert(connection.id) {
+        return;
+    }
+    let (shared, item, connection) = (shared.clone(), item.clone(), connection.clone());
+    let task_shared = shared.clone();
+    shared.effects.schedule.spawn(async move {
+        let _turn = item.syncing.hold(&task_shared.effects.schedule).await;
+        item.sync_waits.borrow_mut().remove(&connection.id);
+        // What fails is tried again at the next change, news or session.
+        let _ = in_turn(&task_shared, &item, &connection).await;
+    });
+}
+
+pub(super) async fn open_link(
+    shared: &Rc<Shared>,
+    link: Link,
+    relay: Option<ConnectionId>,
+) -> Result<ItemOutcome, Fault> {
+    let here = super::open(shared, &link.mimei).await?;
+    let is_mine = here.as_ref().is_some_and(|item| item.state().genesis.author == shared.log.borrow().user());
+    if let Some(secret) = link.secret.clone().filter(|_| !is_mine) {
+        shared.vault.borrow_mut().keep_link(link.mimei, secret);
+    }
+    let connection = relay.map(|relay| calls::connected(shared, relay)).transpose()?;
+    let item = match (here, &connection) {
+        (Some(item), _) => item,
+        (None, None) => return Err(Fault::unknown()),
+        (None, Some(connection)) => first_look(shared, &link.mimei, connection).await?,
+    };
+    keep_link(shared, &item, link.secret.is_some() && !is_mine).await?;
+    let mut warning = None;
+    if let Some(connection) = &connection
+        && let Err(fault) = sync(shared, &item, connection).await
+    {
+        if item.state().versions.is_empty() {
+            return Err(fault);
+        }
+        warning = Some(fault.to_string());
+    }
+    if let Some(head) = &link.head {
+        warning = warning.or_else(|| rollback(shared, &item, head));
+    }
+    let at = match read::find(shared, &item, link.at) {
+        Ok(at) => Some(at),
+        Err(_) if item.state().heads.is_empty() => None,
+        Err(fault) => return Err(fault),
+    };
+    Ok(ItemOutcome::Item { view: Box::new(read::view(shared, &item)), at, warning })
+}
+
+/// What a reader must know if the relay shows less than the link's maker saw.
+fn rollback(shared: &Shared, item: &Item, head: &HeadId) -> Option<alloc::string::String> {
+    let state = item.state();
+    let tips = state.tips(shared.effects.now()).ids();
+    match state.heads.coverage(&tips, head) {
+        Coverage::Covered => None,
+        Coverage::NotCovered | Coverage::Unknown => {
+            Some("the relay shows an older state than the link was made for; it may lack the newest changes".into())
+        }
+    }
+}
+
+async fn keep_link(shared: &Shared, item: &Item, is_given: bool) -> Result<(), Fault> {
+    if !is_given {
+        return Ok(());
+    }
+    let wrapped = shared.vault.borrow().wrap_link(&item.id);
+    if let Some(wrapped) = wrapped {
+        let put = [(records::link_key(&item.id), wrapped)].into();
+        shared.effects.apply(Batch { put, strict: true, ..Batch::default() }).await?;
+    }
+    let state = item.state();
+    shared.vault.borrow_mut().learn(&state.genesis, &state.access, &state.view);
+    Ok(())
+}
+
+/// Learns a MiMei that was not known here.
+async fn first_look(shared: &Shared, mimei: &MimeiId, connection: &Connection) -> Result<Rc<Item>, Fault> {
+    enter(shared, mimei, connection).await?;
+    let has = Has { heads: Vec::new(), access: Vec::new() };
+    let answer = look(shared, connection, LookAsk { has, logs: Vec::new(), mimei: *mimei, watch: false }).await?;
+    let item = shared.items.get_or_add(mimei);
+    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    found(shared, &item, answer.genesis, &answer.records).await?;
+    Ok(item.clone())
+}
+
+/// The author's log first: who made a MiMei is judged by it.
+async fn found(shared: &Shared, item: &Item, genesis: Genesis, records: &Records) -> Result<(), Fault> {
+    for part in records.logs.iter().filter(|part| part.user == genesis.author) {
+        let joined = crate::peer::logs::join(shared, &part.user, part.entries.clone()).await;
+        joined.map_err(|ending| Fault::verify(ending.message))?;
+    }
+    records::found(shared, item, genesis).await
+}
+
+/// Uses this peer's link in this session.
+async fn enter(shared: &Shared, mimei: &MimeiId, connection: &Connection) -> Result<(), Fault> {
+    let Some(session) = connection.session_hash() else { return Err(CommandError::NotConnected.into()) };
+    let proof = shared.vault.borrow().exercise(mimei, session);
+    let Some((link, sig)) = proof else { return Ok(()) };
+    match calls::ask(shared, connection, Ask::Enter(EnterAsk { sig, link, mimei: *mimei })).await {
+        Ok(_) => Ok(()),
+        // A relay that has never heard of the MiMei cannot know the link.
+        Err(CommandError::Refused(Refusal { code: RefusalCode::NotFound, .. })) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn look(shared: &Shared, connection: &Connection, ask: LookAsk) -> Result<LookAnswer, CommandError> {
+    match calls::ask(shared, connection, Ask::Look(ask)).await? {
+        Answer::Look(answer) => Ok(*answer),
+        _ => Err(CommandError::WrongAnswer),
+    }
+}
+
+/// Brings a MiMei and a relay to the same state, one relay at a time.
+async fn sync(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+    let _turn = item.syncing.hold(&shared.effects.schedule).await;
+    in_turn(shared, item, connection).await
+}
+
+async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+    enter(shared, &item.id, connection).await?;
+    let mut answer = match look_all(shared, item, connection).await {
+        Err(Fault::Remote(CommandError::Refused(refusal))) if refusal.code == RefusalCode::NotFound => {
+            bring(shared, item, connection, refusal).await?;
+            look_all(shared, item, connection).await?
+        }
+        other => other?,
+    };
+    item.has_source(connection.id);
+    for _ in 0..PUBLISH_TRIES {
+        let change = item.outbox.borrow().records;
+        if !item.is_waiting() {
+            return Ok(());
+        }
+        publish_access(shared, item, connection, &mut answer).await?;
+        send_blocks(shared, item, connection).await?;
+        match publish(shared, item, connection, &answer).await {
+            Ok(()) => return sent(shared, item, change).await,
+            Err(Fault::Remote(CommandError::Refused(Refusal { code: RefusalCode::Conflict, .. }))) => {
+                answer = look_all(shared, item, connection).await?;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(Fault::rule("mimei.busy", "others change this faster than it can be sent; it is kept and will be tried again"))
+}
+
+/// Takes in all that a relay has.
+async fn look_all(shared: &Shared, item: &Item, connection: &Connection) -> Result<LookAnswer, Fault> {
+    loop {
+        let ask = {
+            let state = item.state();
+            LookAsk { has: state.has(), logs: state.known_logs(), mimei: item.id, watch: true }
+        };
+        let answer = look(shared, connection, ask).await?;
+        if answer.genesis != item.state().genesis {
+            return Err(Fault::verify("the relay shows another first record for this address"));
+        }
+        item.seen.set(Some(shared.effects.now()));
+        let before = item.state().has();
+        {
+            let _lock = item.lock.hold(&shared.effects.schedule).await;
+            records::take_in(shared, item, answer.records.clone(), Extra::default()).await?;
+        }
+        let is_stuck = item.state().has() == before && answer.records.logs.is_empty();
+        if !answer.more || is_stuck {
+            return Ok(answer);
+        }
+    }
+}
+
+/// Tells a relay of a MiMei that it does not know; only its author may.
+async fn bring(shared: &Shared, item: &Item, connection: &Connection, refusal: Refusal) -> Result<(), Fault> {
+    let genesis = item.state().genesis.clone();
+    if genesis.author != shared.log.borrow().user() {
+        return Err(CommandError::Refused(refusal).into());
+    }
+    let ask = PublishAsk { seen: None, genesis: Some(genesis), mimei: item.id, records: Records::default() };
+    calls::ask(shared, connection, Ask::Publish(Box::new(ask))).await?;
+    Ok(())
+}
+
+/// Access first: it says who may bring the rest.
+async fn publish_access(
+    shared: &Shared,
+    item: &Item,
+    connection: &Connection,
+    answer: &mut LookAnswer,
+) -> Result<(), Fault> {
+    let access: Vec<_> = item.state().access.records_after(&answer.has.access).into_iter().cloned().collect();
+    for record in access {
+        let records = Records { access: [record].into(), ..Records::default() };
+        let ask = PublishAsk { seen: None, genesis: None, mimei: item.id, records };
+        calls::ask(shared, connection, Ask::Publish(Box::new(ask))).await?;
+    }
+    answer.has.access = item.state().access.leaves();
+    Ok(())
+}
+
+async fn publish(shared: &Shared, item: &Item, connection: &Connection, answer: &LookAnswer) -> Result<(), Fault> {
+    let (mut has, mut tips) = (answer.has.clone(), answer.tips.clone());
+    loop {
+        let (records, more) = {
+            let state = item.state();
+            // The relay told us the logs it knows by what it sent; our own it has since the handshake.
+            let logs: Vec<_> =
+                state.known_logs().into_iter().filter(|log| state.logs.contains_key(&log.user)).collect();
+            state.records_after(&has, &logs)
+        };
+        if records == Records::default() {
+            return Ok(());
+        }
+        let newest: Vec<HeadId> = records.heads.iter().map(|head| HeadId::of(&head.to_cbor())).collect();
+        let ask = PublishAsk { seen: Some(tips), genesis: None, mimei: item.id, records };
+        let Answer::Publish(answer) = calls::ask(shared, connection, Ask::Publish(Box::new(ask))).await? else {
+            return Err(CommandError::WrongAnswer.into());
+        };
+        tips = answer.tips;
+        has.heads.extend(newest);
+        if !more {
+            return Ok(());
+        }
+    }
+}
+
+/// The relay has all records as of this change.
+async fn sent(shared: &Shared, item: &Item, change: Option<u64>) -> Result<(), Fault> {
+    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    if item.outbox.borrow().records != change {
+        return Ok(());
+    }
+    let delete = [records::records_wait_key(&item.id)].into();
+    shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
+    item.outbox.borrow_mut().records = None;
+    item.settled.notify(&shared.effects.schedule);
+    changed(shared, item);
+    Ok(())
+}
+
+/// A block on its way.
+struct Underway {
+    row: Vec<u8>,
+    cid: Cid,
+    call: Call,
+}
+
+async fn send_blocks(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+    let mut after = None;
+    loop {
+        let prefix = item.id.cid().hash().to_vec();
+        let scan = Scan { table: Table::Outbox, prefix, after: after.clone(), limit: SCAN_ROWS_MAX };
+        let rows = shared.effects.scan(scan).await?;
+        let blocks: Vec<_> = rows.iter().filter(|(_, cid)| !cid.is_empty()).cloned().collect();
+        let Some((last, _)) = blocks.last() else { return Ok(()) };
+        after = Some(last.clone());
+        send_page(shared, item, connection, blocks).await?;
+    }
+}
+
+async fn send_page(
+    shared: &Shared,
+    item: &Item,
+    connection: &Connection,
+    blocks: Vec<(Vec<u8>, Vec<u8>)>,
+) -> Result<(), Fault> {
+    let mut underway: VecDeque<Underway> = VecDeque::new();
+    for (row, cid) in blocks {
+        let cid = Cid::from_cbor(&cid).map_err(|_| Fault::verify("the outbox of this device is damaged"))?;
+        let missing = || Fault::verify("a block that waits to be sent is gone from this device");
+        let bytes = shared.effects.block(cid).await?.ok_or_else(missing)?;
+        let links = Block::parse(cid.codec(), &bytes).map_err(Fault::verify)?.links().to_vec();
+        // The relay takes a block only when it has all that it names.
+        while underway.len() >= BLOCKS_IN_FLIGHT_MAX || underway.iter().any(|block| links.contains(&block.cid)) {
+            let Some(first) = underway.pop_front() else { break };
+            acknowledged(shared, item, connection, first).await?;
+        }
+        let call = calls::begin(shared, connection, Ask::Put(PutAsk { cid, mimei: item.id }))?;
+        connection.send_block(&shared.effects, call.number, bytes).await;
+        underway.push_back(Underway { row, cid, call });
+    }
+    for block in underway {
+        acknowledged(shared, item, connection, block).await?;
+    }
+    Ok(())
+}
+
+async fn acknowledged(shared: &Shared, item: &Item, connection: &Connection, block: Underway) -> Result<(), Fault> {
+    let Reply::Answer(Answer::Done(_)) = block.call.reply(shared, connection).await? else {
+        return Err(CommandError::WrongAnswer.into());
+    };
+    let delete = [crate::store::RowKey::new(Table::Outbox, block.row)].into();
+    shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
+    let mut outbox = item.outbox.borrow_mut();
+    outbox.blocks = outbox.blocks.saturating_sub(1);
+    drop(outbox);
+    changed(shared, item);
+    Ok(())
+}
+
+/// Waits until a relay has everything.
+pub(super) async fn settle(shared: &Rc<Shared>, item: &Rc<Item>) -> Result<ItemOutcome, Fault> {
+    if !item.is_waiting() {
+        return Ok(ItemOutcome::Done);
+    }
+    // What is under way already is waited for; what failed is tried again, and its reason told.
+    let mut failed = Fault::rule("offline.waiting", "no relay is connected; what waits is kept and sent later");
+    for connection in relays(shared) {
+        match sync(shared, item, &connection).await {
+            Ok(()) if !item.is_waiting() => return Ok(ItemOutcome::Done),
+            Ok(()) => {}
+            Err(fault) => failed = fault,
+        }
+    }
+    Err(failed)
+}

@@ -1,0 +1,384 @@
+//! What this device changes. Everything is kept here first, and sent by itself.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::blocks::{self, Keep, Nodes};
+use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem, ShareTo};
+use super::fault::Fault;
+use super::records::{self, Extra};
+use super::{Item, merge, read, sync};
+use crate::cbor::Cbor;
+use crate::cid::{Cid, VersionId};
+use crate::limits::BLOCK_BYTES_MAX;
+use crate::link::{Link, LinkSecret};
+use crate::map::{BatchEdit, Builder, EditStep, Value};
+use crate::mimei::{
+    AccessChange, Audience, Contents, Everyone, FileName, Genesis, Kind, NextHead, PIECE_BYTES, Piece, Proof, Reserved,
+    Right, Rights, Signer, StateKey, Version, Who, auto_name, pieces,
+};
+use crate::peer::Shared;
+use crate::seal::BlockToSeal;
+use crate::seeded::Seed;
+use crate::sign::{Domain, Signed};
+use crate::store::Batch;
+use crate::wire::Records;
+
+const _: () = assert!((PIECE_BYTES as usize) < BLOCK_BYTES_MAX);
+
+pub(super) async fn create(shared: &Rc<Shared>, new: NewItem) -> Result<ItemOutcome, Fault> {
+    let NewItem { app, kind, ext, name, is_public } = new;
+    let name = match &name {
+        ItemName::Given(name) => shared.vault.borrow().keyed_name(&app, name).map_err(Fault::argument)?,
+        ItemName::Auto(seed) => auto_name(seed),
+    };
+    let author = shared.log.borrow().user();
+    let genesis = Genesis { app, ext, kind, name, author };
+    let item = shared.items.get_or_add(&genesis.id());
+    {
+        let _lock = item.lock.hold(&shared.effects.schedule).await;
+        records::found(shared, &item, genesis).await?;
+        let is_new = item.state().access.is_empty() && item.state().heads.is_empty();
+        if is_public && is_new {
+            open_to_everyone(shared, &item).await?;
+        }
+    }
+    sync::kick(shared, &item);
+    read::view_outcome(shared, &item)
+}
+
+/// The first access record of a MiMei that is created public.
+async fn open_to_everyone(shared: &Shared, item: &Item) -> Result<(), Fault> {
+    let audiences = [Audience::new(Everyone {}, Rights::READER)].into();
+    let change = AccessChange { audiences, keys: None, accepted: Vec::new(), relays: Vec::new(), mirrors: Vec::new() };
+    let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
+    let record = item.state().view.next_record(by, change);
+    let access = [sign(shared, Domain::Access, record).await].into();
+    own(shared, item, Records { access, ..Records::default() }, Batch::default()).await
+}
+
+pub(super) async fn put_piece(shared: &Shared, item: &Item, bytes: Vec<u8>) -> Result<ItemOutcome, Fault> {
+    if bytes.len() > PIECE_BYTES as usize {
+        return Err(Fault::argument("a piece has at most 262,144 bytes"));
+    }
+    let stored = shared.vault.borrow().seal(&item.id, BlockToSeal { body: bytes, links: Vec::new() })?;
+    let cid = stored.cid;
+    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    let mut keep = Keep::own(shared, item);
+    keep.add(stored, &[]).await?;
+    keep_own(shared, item, keep).await?;
+    Ok(ItemOutcome::Piece(cid))
+}
+
+/// Keeps blocks and notes that a relay is to have them.
+async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fault> {
+    if keep.new.is_empty() {
+        return Ok(());
+    }
+    let (batch, new, charge) = keep.finish(None).await?;
+    let batch = outboxed(item, batch, &new);
+    if let Err(error) = shared.effects.apply(batch).await {
+        charge.take_back();
+        return Err(error.into());
+    }
+    item.outbox.borrow_mut().blocks += new.len() as u64;
+    Ok(())
+}
+
+fn outboxed(item: &Item, mut batch: Batch, new: &[Cid]) -> Batch {
+    let mut outbox = item.outbox.borrow_mut();
+    for cid in new {
+        batch.put.push((records::outbox_key(&item.id, outbox.next), cid.to_cbor()));
+        outbox.next += 1;
+    }
+    batch
+}
+
+pub(super) async fn save(
+    shared: &Rc<Shared>,
+    item: &Rc<Item>,
+    edits: Vec<Edit>,
+    memo: String,
+) -> Result<ItemOutcome, Fault> {
+    let lock = item.lock.hold(&shared.effects.schedule).await;
+    let by = signer(shared, item, Rights::of(&[Right::Save]))?;
+    let joined = merge::base(shared, item).await?;
+    let mut draft = Draft::new(shared, item)?;
+    draft.fresh = joined.fresh;
+    let mut changes = BTreeMap::new();
+    for edit in edits {
+        let key = state_key(item, edit.name)?;
+        let value = match edit.file {
+            Some(file) => Some(draft.file(file).await?),
+            None => None,
+        };
+        changes.insert(key.to_bytes(), value);
+    }
+    let memo = if memo.is_empty() { None } else { Some(draft.memo(memo)?) };
+    changes.insert(StateKey::Memo.to_bytes(), memo);
+    let root = draft.edit(joined.root, changes).await?;
+    let saved = commit(shared, item, by, draft, root, joined.parents, joined.kept_twice).await;
+    drop(lock);
+    sync::kick(shared, item);
+    saved
+}
+
+/// Joins the tips of a folder.
+pub(super) async fn merge(shared: &Rc<Shared>, item: &Rc<Item>) -> Result<ItemOutcome, Fault> {
+    if item.state().genesis.kind != Kind::Folder {
+        return Err(Fault::argument("only folders are merged; choose one of the versions"));
+    }
+    if !item.state().tips(shared.effects.now()).is_unmerged() {
+        return Err(Fault::argument("there is nothing to merge"));
+    }
+    save(shared, item, Vec::new(), String::new()).await
+}
+
+fn state_key(item: &Item, name: Option<FileName>) -> Result<StateKey, Fault> {
+    match (item.state().genesis.kind, name) {
+        (Kind::File, None) => Ok(StateKey::Contents),
+        (Kind::Folder, Some(name)) => Ok(StateKey::File(name)),
+        (Kind::Folder, None) => Err(Fault::argument("a file in a folder needs a name")),
+        (Kind::File, Some(_)) => Err(Fault::argument("this MiMei is one file and has no names; use a folder")),
+        (Kind::Database, _) => Err(Fault::argument("a database holds keys, not files")),
+    }
+}
+
+/// A version in the making.
+struct Draft<'a> {
+    shared: &'a Shared,
+    item: &'a Item,
+    fresh: Vec<(crate::seal::StoredBlock, Vec<Cid>)>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(shared: &'a Shared, item: &'a Item) -> Result<Self, Fault> {
+        if !shared.vault.borrow().can_seal(&item.id) {
+            return Err(Fault::denied("the key to write here is missing; ask for a link that may write"));
+        }
+        Ok(Self { shared, item, fresh: Vec::new() })
+    }
+
+    /// The contents of a file whose pieces are here.
+    async fn file(&mut self, file: NewFile) -> Result<Value, Fault> {
+        let NewFile { pieces: cids, length, media } = file;
+        if pieces(length).count() != cids.len() {
+            return Err(Fault::argument("the number of pieces does not fit the length of the file"));
+        }
+        let mut nodes = Nodes::new(self.shared, self.item, self.shared.vault.borrow().blob_salt());
+        let mut builder = Builder::new(self.shared.vault.borrow().blob_salt());
+        for ((offset, length), cid) in pieces(length).zip(&cids) {
+            if blocks::row(self.shared, &self.item.id, cid).await?.is_none() {
+                return Err(Fault::argument("a piece of the file was not put before"));
+            }
+            let (bytes, links) = Piece { offset, length, cid: *cid }.to_value();
+            if cids.len() > 1 {
+                let value = Value::Linked { bytes, links };
+                builder.push(Piece::key(offset).to_vec(), value, &mut nodes).map_err(Fault::argument)?;
+            }
+        }
+        let blob = match cids.as_slice() {
+            [piece] => *piece,
+            _ => {
+                let mut builder = Some(builder);
+                nodes.run(|nodes| Ok(builder.take().map(|builder| builder.finish(nodes)))).await?.unwrap_or(cids[0])
+            }
+        };
+        self.fresh.append(&mut nodes.fresh);
+        let (bytes, links) = Contents { blob, length, media }.to_value();
+        Ok(Value::Linked { bytes, links })
+    }
+
+    fn memo(&mut self, memo: String) -> Result<Value, Fault> {
+        if memo.len() <= MEMO_INLINE_BYTES {
+            return Ok(Value::Bytes(memo.into_bytes()));
+        }
+        let block = BlockToSeal { body: memo.into_bytes(), links: Vec::new() };
+        let stored = self.shared.vault.borrow().seal(&self.item.id, block)?;
+        let value = Value::Block(stored.cid);
+        self.fresh.push((stored, Vec::new()));
+        Ok(value)
+    }
+
+    /// The state's map with these changes.
+    async fn edit(&mut self, root: Option<Cid>, changes: BTreeMap<Vec<u8>, Option<Value>>) -> Result<Cid, Fault> {
+        let salt = self.shared.vault.borrow().salt(&self.item.id)?;
+        let mut nodes = Nodes::new(self.shared, self.item, salt);
+        nodes.know(core::mem::take(&mut self.fresh));
+        let root = match root {
+            Some(root) => {
+                let mut edit = BatchEdit::new(root, salt, changes.into_iter().collect()).map_err(Fault::argument)?;
+                nodes
+                    .run(|nodes| {
+                        loop {
+                            if let EditStep::Done(root) = edit.step(nodes)? {
+                                return Ok(root);
+                            }
+                        }
+                    })
+                    .await?
+            }
+            None => {
+                let mut builder = Builder::new(salt);
+                for (key, value) in changes {
+                    if let Some(value) = value {
+                        builder.push(key, value, &mut nodes).map_err(Fault::argument)?;
+                    }
+                }
+                let mut builder = Some(builder);
+                nodes
+                    .run(|nodes| Ok(builder.take().map(|builder| builder.finish(nodes))))
+                    .await?
+                    .ok_or_else(Fault::unknown)?
+            }
+        };
+        self.fresh = nodes.fresh;
+        Ok(root)
+    }
+}
+
+/// Memos up to here stand in the map itself.
+const MEMO_INLINE_BYTES: usize = 512;
+
+/// Signs a version and a head over all tips and keeps them with their blocks in one change.
+async fn commit(
+    shared: &Shared,
+    item: &Item,
+    by: Signer,
+    draft: Draft<'_>,
+    root: Cid,
+    parents: Vec<VersionId>,
+    kept_twice: Vec<FileName>,
+) -> Result<ItemOutcome, Fault> {
+    let mut keep = Keep::own(shared, item);
+    for (block, links) in draft.fresh {
+        keep.add(block, &links).await?;
+    }
+    keep.name(&root).await?;
+    let numbers: Vec<u64> =
+        parents.iter().filter_map(|id| item.state().versions.get(id).map(|version| version.body.number)).collect();
+    let number = Version::number_after(numbers);
+    let time = shared.effects.now();
+    let (refs, covers) = (None, Reserved);
+    let version = Version { by: by.clone(), refs, root, time, mimei: item.id, covers, number, parents };
+    let version = sign(shared, Domain::Version, version).await;
+    let id = VersionId::of(&version.to_cbor());
+    let head = {
+        let state = item.state();
+        let tips = state.tips(time);
+        let release = tips.winner().and_then(|tip| tip.release);
+        state.heads.next_head(&tips, &state.view, NextHead { by, last: id, release, time })
+    };
+    let head = sign(shared, Domain::Head, head).await;
+    let (batch, new, charge) = keep.finish(None).await?;
+    let batch = outboxed(item, batch, &new);
+    let records = Records { versions: [version].into(), heads: [head].into(), ..Records::default() };
+    if let Err(fault) = own(shared, item, records, batch).await {
+        charge.take_back();
+        return Err(fault);
+    }
+    item.outbox.borrow_mut().blocks += new.len() as u64;
+    Ok(ItemOutcome::Saved { version: id, number, kept_twice })
+}
+
+pub(super) async fn release(shared: &Rc<Shared>, item: &Rc<Item>, version: VersionId) -> Result<ItemOutcome, Fault> {
+    if !item.state().versions.contains_key(&version) {
+        return Err(Fault::argument("there is no such version of this MiMei here"));
+    }
+    let last = item.state().tips(shared.effects.now()).winner().map(|tip| tip.last);
+    let last = last.ok_or_else(read::empty)?;
+    sign_head(shared, item, Rights::of(&[Right::Release]), last, Some(version)).await
+}
+
+pub(super) async fn choose(shared: &Rc<Shared>, item: &Rc<Item>, version: VersionId) -> Result<ItemOutcome, Fault> {
+    let tips = item.state().tips(shared.effects.now());
+    let tip = tips.all().iter().find(|tip| tip.last == version).copied();
+    let tip = tip.ok_or_else(|| Fault::argument("that version is not one of those to choose from"))?;
+    sign_head(shared, item, Rights::of(&[Right::Save]), tip.last, tip.release).await
+}
+
+async fn sign_head(
+    shared: &Rc<Shared>,
+    item: &Rc<Item>,
+    right: Rights,
+    last: VersionId,
+    release: Option<VersionId>,
+) -> Result<ItemOutcome, Fault> {
+    let lock = item.lock.hold(&shared.effects.schedule).await;
+    let by = signer(shared, item, right)?;
+    let head = {
+        let (state, time) = (item.state(), shared.effects.now());
+        state.heads.next_head(&state.tips(time), &state.view, NextHead { by, last, release, time })
+    };
+    let heads = [sign(shared, Domain::Head, head).await].into();
+    own(shared, item, Records { heads, ..Records::default() }, Batch::default()).await?;
+    drop(lock);
+    sync::kick(shared, item);
+    Ok(ItemOutcome::Done)
+}
+
+pub(super) async fn share(
+    shared: &Rc<Shared>,
+    item: &Rc<Item>,
+    to: ShareTo,
+    rights: Rights,
+    seed: Seed,
+) -> Result<ItemOutcome, Fault> {
+    let lock = item.lock.hold(&shared.effects.schedule).await;
+    let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
+    let secret = LinkSecret::generate(&seed);
+    let who: Who = match to {
+        ShareTo::Link => secret.keys().into(),
+        ShareTo::Everyone => Everyone {}.into(),
+    };
+    let mut link = Link::new(item.id);
+    let record = {
+        let state = item.state();
+        link.head = state.tips(shared.effects.now()).winner().map(|tip| tip.id);
+        let mut audiences = state.view.audiences().to_vec();
+        match audiences.iter_mut().find(|audience| audience.who == who) {
+            Some(audience) => audience.rights = audience.rights.and(rights),
+            None => audiences.push(Audience::new(who, rights)),
+        }
+        let keys = shared.vault.borrow().next_keys(&item.id, &audiences, &seed)?;
+        let newest = state.view.newest();
+        let relays = newest.map(|record| record.relays.clone()).unwrap_or_default();
+        let mirrors = newest.map(|record| record.mirrors.clone()).unwrap_or_default();
+        state.view.next_record(by, AccessChange { audiences, keys, accepted: Vec::new(), relays, mirrors })
+    };
+    let access = [sign(shared, Domain::Access, record).await].into();
+    own(shared, item, Records { access, ..Records::default() }, Batch::default()).await?;
+    drop(lock);
+    sync::kick(shared, item);
+    link.secret = (to == ShareTo::Link).then_some(secret);
+    Ok(ItemOutcome::Link(link))
+}
+
+async fn own(shared: &Shared, item: &Item, records: Records, batch: Batch) -> Result<(), Fault> {
+    records::take_in(shared, item, records, Extra { batch, is_own: true, needs_blocks: false }).await
+}
+
+async fn sign<T: Cbor>(shared: &Shared, domain: Domain, body: T) -> Signed<T> {
+    Signed { sig: shared.effects.sign(domain, body.to_cbor()).await, body }
+}
+
+/// By whom a record of this device is, with the link's proof if the right comes from a link.
+fn signer(shared: &Shared, item: &Item, right: Rights) -> Result<Signer, Fault> {
+    let (state, now) = (item.state(), shared.effects.now());
+    let (user, device) = (shared.log.borrow().user(), shared.device);
+    let mut log = shared.log.borrow().newest();
+    log.sort_unstable();
+    let vault = shared.vault.borrow();
+    let proof = if state.view.rights_of(&user, now).has_all(right) {
+        None
+    } else {
+        let link = vault.link_key(&item.id).filter(|link| state.view.rights_of_link(link, now).has_all(right));
+        let denied =
+            || Fault::denied("you may look at this and not change it; ask its author for a link that may write");
+        let access = link.and(state.view.newest_id()).ok_or_else(denied)?;
+        Some(Proof::Link(vault.link_proof(&item.id, device, access).ok_or_else(denied)?))
+    };
+    Ok(Signer { log, user, proof, device })
+}
