@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { launch, newPage } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
+import * as files from "./parts/files.mjs";
 import { look } from "./parts/look.mjs";
 import { startRelay } from "./parts/relay.mjs";
 
@@ -43,6 +44,38 @@ test("offline, while the relay is away", async (t) => {
   await look(page, "offline");
   // Browsers themselves write failed requests into the console.
   assert.deepEqual(page.complaints.filter((text) => !/ERR_CONNECTION_REFUSED/.test(text)), []);
+});
+
+test("files that were shared, and the same as a visitor opens them", async (t) => {
+  const { file } = files;
+  const author = await newPage(t, browser);
+  await demo.openOnline(author, relay.origin);
+  const long = `${"a-very-long-name-without-any-blank-".repeat(6)}.txt`;
+  const url = await files.share(author, [file("note.txt", "Words that go on. ".repeat(60)), file(long, "short")]);
+  await files.sent(author);
+  await files.replace(author, "note.txt", "Other words.");
+  await files.version(author, 2);
+  await files.versions(author);
+  await look(author, "shared");
+
+  const visitor = await newPage(t, browser);
+  await files.open(visitor, files.atVersion(url, 1));
+  await files.entry(visitor, "note.txt").getByTestId("entry-show").click();
+  await visitor.getByTestId("entry-shown").waitFor();
+  await files.versions(visitor);
+  await look(visitor, "opened");
+  for (const page of [author, visitor]) assert.deepEqual(page.complaints, []);
+});
+
+test("a link that cannot be opened, and text that is no link", async (t) => {
+  const page = await newPage(t, browser);
+  await demo.openOnline(page, `${relay.origin}/#mimei:nothing`);
+  await page.getByTestId("open-error").waitFor();
+  await page.getByTestId("link-input").fill("nothing");
+  await page.getByTestId("link-open").click();
+  await page.getByTestId("link-error").waitFor();
+  await look(page, "not-opened");
+  assert.deepEqual(page.complaints, []);
 });
 
 test("a script that is not the site's own is blocked, and that is noticed", async (t) => {

@@ -18,6 +18,7 @@ pub mod people;
 pub mod random;
 pub mod scenario;
 pub mod seeds;
+pub mod sharing;
 pub mod sim;
 pub mod solo;
 pub mod stranger;

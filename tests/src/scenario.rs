@@ -16,6 +16,7 @@ pub const STORIES: &[(&str, Story)] = &[
     ("a revoked device stays out", a_revoked_device_stays_out),
     ("failing stores heal", failing_stores_heal),
     ("what was pinned stays pinned", what_was_pinned_stays_pinned),
+    ("what was saved arrives", crate::sharing::what_was_saved_arrives),
 ];
 
 /// Long enough for a redial, a handshake and a give-up of any link.

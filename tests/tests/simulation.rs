@@ -3,6 +3,7 @@
 
 use tests::scenario::{self, STORIES};
 use tests::seeds;
+use tests::sharing;
 
 #[test]
 fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
@@ -31,4 +32,9 @@ fn a_revoked_device_stays_out() {
 #[test]
 fn what_was_pinned_stays_pinned() {
     seeds::each(0..30, |seed| drop(scenario::what_was_pinned_stays_pinned(seed)));
+}
+
+#[test]
+fn what_was_saved_arrives() {
+    seeds::each(0..20, |seed| drop(sharing::what_was_saved_arrives(seed)));
 }

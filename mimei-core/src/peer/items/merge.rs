@@ -1,14 +1,19 @@
 //! What a new version stands on: the newest one, or all tips of a folder joined entry by entry.
 
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::future::Future;
+use core::pin::Pin;
 
 use super::Item;
 use super::blocks::Nodes;
 use super::fault::Fault;
 use crate::cid::{Cid, VersionId};
-use crate::map::{BatchEdit, Clash, EditStep, Merge, Outcome, Value, Verdict};
+use crate::map::{BatchEdit, Builder, Clash, EditStep, Merge, Outcome, Salt, Value, Verdict};
 use crate::mimei::{FileName, Kind, StateKey, VERSION_PARENTS_MAX};
 use crate::peer::Shared;
 use crate::seal::StoredBlock;
@@ -31,13 +36,13 @@ pub(super) async fn base(shared: &Shared, item: &Item) -> Result<Base, Fault> {
     let mut tips: Vec<VersionId> =
         item.state().tips(shared.effects.now()).states().iter().map(|tip| tip.last).collect();
     let Some(winner) = tips.first().copied() else { return Ok(Base::default()) };
-    let mut seen = alloc::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     tips.retain(|version| seen.insert(*version));
     tips.truncate(VERSION_PARENTS_MAX);
     let mut base = Base { root: Some(root_of(item, &winner)?), ..Base::default() };
     if item.state().genesis.kind == Kind::Folder {
-        for other in &tips[1..] {
-            join(shared, item, &mut base, &winner, other).await?;
+        for (at, other) in tips.iter().enumerate().skip(1) {
+            join(shared, item, &mut base, &tips[..at], other).await?;
         }
     }
     tips.sort_unstable();
@@ -54,36 +59,79 @@ async fn join(
     shared: &Shared,
     item: &Item,
     base: &mut Base,
-    winner: &VersionId,
+    joined: &[VersionId],
     other: &VersionId,
 ) -> Result<(), Fault> {
     let ours = base.root.ok_or_else(Fault::unknown)?;
-    let theirs = root_of(item, other)?;
     let salt = shared.vault.borrow().salt(&item.id)?;
     let mut nodes = Nodes::new(shared, item, salt);
     nodes.know(core::mem::take(&mut base.fresh));
-    let ancestor = match common_ancestor(item, winner, other) {
-        Some(version) => root_of(item, &version)?,
-        None => nodes.run(|nodes| Ok(crate::map::Builder::new(salt).finish(nodes))).await?,
-    };
-    let mut merge = Merge::new(ancestor, ours, theirs, salt);
-    let mut clashes: Vec<Clash> = Vec::new();
-    let root = nodes
-        .run(|nodes| {
-            loop {
+    let mut joiner = Joiner { item, salt, nodes, clashes: Vec::new() };
+    let root = joiner.join(joined, ours, other, 0).await?;
+    let (root, kept_twice) = keep_twice(&mut joiner.nodes, root, salt, &joiner.clashes).await?;
+    base.root = Some(root);
+    base.kept_twice.extend(kept_twice);
+    base.fresh = joiner.nodes.fresh;
+    Ok(())
+}
+
+/// How often ancestors are joined to get the ancestor of others; below that the newest one serves.
+const DEPTH_MAX: usize = 8;
+
+struct Joiner<'a> {
+    item: &'a Item,
+    salt: Salt,
+    nodes: Nodes<'a>,
+    /// Clashes of the outermost join; those between ancestors were settled long ago.
+    clashes: Vec<Clash>,
+}
+
+impl Joiner<'_> {
+    /// Joins a version into `ours`, the state in which `joined` already are one.
+    fn join<'s>(
+        &'s mut self,
+        joined: &'s [VersionId],
+        ours: Cid,
+        other: &'s VersionId,
+        depth: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Cid, Fault>> + 's>> {
+        Box::pin(async move {
+            let theirs = root_of(self.item, other)?;
+            let ancestor = self.ancestor(joined, other, depth).await?;
+            let mut merge = Merge::new(ancestor, ours, theirs, self.salt);
+            let mut clashes = Vec::new();
+            let run = |nodes: &mut Nodes<'_>| loop {
                 let step = merge.step(nodes, verdict)?;
                 clashes.extend(step.conflicts);
                 if let Some(root) = step.root {
                     return Ok(root);
                 }
+            };
+            let root = self.nodes.run(run).await?;
+            if depth == 0 {
+                self.clashes.extend(clashes);
             }
+            Ok(root)
         })
-        .await?;
-    let (root, kept_twice) = keep_twice(&mut nodes, root, salt, &clashes).await?;
-    base.root = Some(root);
-    base.kept_twice.extend(kept_twice);
-    base.fresh = nodes.fresh;
-    Ok(())
+    }
+
+    /// The state that both sides changed. After merges that crossed there are several newest
+    /// common versions; joined they are that state.
+    async fn ancestor(&mut self, joined: &[VersionId], other: &VersionId, depth: usize) -> Result<Cid, Fault> {
+        let mut common = common_ancestors(self.item, joined, other);
+        if depth >= DEPTH_MAX {
+            common.truncate(1);
+        }
+        let Some(first) = common.first() else {
+            let salt = self.salt;
+            return self.nodes.run(|nodes| Ok(Builder::new(salt).finish(nodes))).await;
+        };
+        let mut root = root_of(self.item, first)?;
+        for at in 1..common.len() {
+            root = self.join(&common[..at], root, &common[at], depth + 1).await?;
+        }
+        Ok(root)
+    }
 }
 
 /// Whoever changed a file keeps it against whoever removed it; of two changes ours keeps the name.
@@ -97,7 +145,7 @@ fn verdict(clash: &Clash) -> Verdict {
 async fn keep_twice(
     nodes: &mut Nodes<'_>,
     root: Cid,
-    salt: crate::map::Salt,
+    salt: Salt,
     clashes: &[Clash],
 ) -> Result<(Cid, Vec<FileName>), Fault> {
     let mut names = Vec::new();
@@ -146,21 +194,34 @@ fn second_name(name: &FileName, mark: &str) -> FileName {
         .unwrap_or_else(|_| name.clone())
 }
 
-/// The newest version that both stand on.
-fn common_ancestor(item: &Item, a: &VersionId, b: &VersionId) -> Option<VersionId> {
+/// The versions that both sides stand on and that no other such version stands on, the newest first.
+fn common_ancestors(item: &Item, joined: &[VersionId], other: &VersionId) -> Vec<VersionId> {
+    let ours = lineage(item, joined);
+    let mut common: Vec<VersionId> =
+        lineage(item, core::slice::from_ref(other)).into_iter().filter(|id| ours.contains(id)).collect();
     let state = item.state();
-    let lineage = |of: &VersionId| {
-        let mut open = alloc::vec![*of];
-        let mut found = alloc::collections::BTreeSet::new();
-        while let Some(id) = open.pop() {
-            if let Some(version) = state.versions.get(&id).filter(|_| found.insert(id)) {
-                open.extend(&version.body.parents);
-            }
+    // Of equal numbers the lowest id first, so that every device takes the same.
+    common.sort_by_key(|id| (Reverse(state.versions.get(id).map(|version| version.body.number)), *id));
+    let mut covered = BTreeSet::new();
+    let mut newest = Vec::new();
+    for id in common {
+        if !covered.contains(&id) {
+            covered.extend(lineage(item, &[id]));
+            newest.push(id);
         }
-        found
-    };
-    let of_a = lineage(a);
-    let common = lineage(b).into_iter().filter(|id| of_a.contains(id));
-    // Of equal numbers the lowest id, so that every device takes the same.
-    common.max_by_key(|id| (state.versions.get(id).map(|version| version.body.number), core::cmp::Reverse(*id)))
+    }
+    newest
+}
+
+/// These versions and all that they stand on.
+fn lineage(item: &Item, of: &[VersionId]) -> BTreeSet<VersionId> {
+    let state = item.state();
+    let mut open = of.to_vec();
+    let mut found = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if let Some(version) = state.versions.get(&id).filter(|_| found.insert(id)) {
+            open.extend(&version.body.parents);
+        }
+    }
+    found
 }

@@ -1,0 +1,283 @@
+//! Somebody in a session who breaks the rules about MiMeis. `THREATS.md` rows on forged and stolen data.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use mimei_core::cbor::Cbor;
+use mimei_core::cid::{Cid, Codec, HeadId, MimeiId, VersionId};
+use mimei_core::limits::{CONNECTION_MIMEIS_MAX, KNOWN_LOGS_MAX, PUTS_IN_WORK_MAX, UNSENT_BYTES_HIGH};
+use mimei_core::link::LinkSecret;
+use mimei_core::mimei::{App, Ext, Genesis, Head, Kind, Reserved, Signer, Version};
+use mimei_core::peer::Input;
+use mimei_core::seal::{BlockToSeal, Epoch};
+use mimei_core::sign::{Domain, Signature, Signed};
+use mimei_core::time::Millis;
+use mimei_core::wire::{
+    Answer, Ask, EnterAsk, Exercise, Frame, GetAsk, Has, KnownLog, LookAsk, Message, Nothing, PublishAsk, PutAsk,
+    Records, RefusalCode,
+};
+use tests::people::Person;
+use tests::random::Random;
+use tests::sim::websocket;
+use tests::solo::Solo;
+use tests::stranger::{Line, Stranger};
+
+/// Somebody's session with a relay.
+struct Caller {
+    line: Line,
+    next: u64,
+}
+
+impl Caller {
+    fn new(solo: &mut Solo, person: &Person, seed: u8) -> Self {
+        let stranger = Stranger::new(person.device.clone(), &person.log, seed);
+        let mut line = stranger.enter(solo, &websocket());
+        line.hear(solo);
+        Self { line, next: 0 }
+    }
+
+    fn say(&mut self, solo: &mut Solo, ask: Ask) -> u64 {
+        let number = self.next;
+        self.next += 2;
+        self.line.say(solo, &Frame::Message(Message::Ask((number, ask))));
+        number
+    }
+
+    fn ask(&mut self, solo: &mut Solo, ask: Ask) -> Result<Answer, RefusalCode> {
+        let number = self.say(solo, ask);
+        self.reply(solo, number)
+    }
+
+    fn reply(&mut self, solo: &mut Solo, number: u64) -> Result<Answer, RefusalCode> {
+        // The transport has sent everything.
+        solo.tell(Input::Sent { connection: self.line.connection, bytes: UNSENT_BYTES_HIGH });
+        let replies = self.line.hear(solo).into_iter().filter_map(|message| match message {
+            Message::Answer((n, answer)) if n == number => Some(Ok(answer)),
+            Message::Refuse((n, refusal)) if n == number => Some(Err(refusal.code)),
+            _ => None,
+        });
+        replies.last().expect("an answer or a refusal")
+    }
+
+    fn put(&mut self, solo: &mut Solo, mimei: MimeiId, cid: Cid, bytes: Vec<u8>) -> Result<Answer, RefusalCode> {
+        let number = self.say(solo, Ask::Put(PutAsk { cid, mimei }));
+        self.line.say(solo, &Frame::Block { number, bytes });
+        self.reply(solo, number)
+    }
+
+    fn publish(&mut self, solo: &mut Solo, mimei: MimeiId, records: Records) -> Result<Answer, RefusalCode> {
+        self.ask(solo, Ask::Publish(Box::new(PublishAsk { seen: None, mimei, genesis: None, records })))
+    }
+}
+
+fn done() -> Result<Answer, RefusalCode> {
+    Ok(Answer::Done(Nothing {}))
+}
+
+fn genesis_of(person: &Person) -> Genesis {
+    let (app, ext) = (App::new("org.example.tests").unwrap(), Ext::new("").unwrap());
+    Genesis { app, ext, kind: Kind::File, name: [7; 32], author: person.user() }
+}
+
+fn look(mimei: MimeiId) -> Ask {
+    let has = Has { heads: vec![], access: vec![] };
+    Ask::Look(LookAsk { has, logs: vec![], mimei, watch: false })
+}
+
+fn bring(genesis: Genesis) -> Ask {
+    let (mimei, records) = (genesis.id(), Records::default());
+    Ask::Publish(Box::new(PublishAsk { seen: None, mimei, genesis: Some(genesis), records }))
+}
+
+/// A relay, an author with a MiMei there, and somebody else.
+struct Scene {
+    solo: Solo,
+    alice: Person,
+    author: Caller,
+    mallory: Person,
+    other: Caller,
+    mimei: MimeiId,
+}
+
+fn scene() -> Scene {
+    let mut random = Random::new(1);
+    let [relay, alice, mallory] = [(); 3].map(|()| Person::new(&mut random));
+    let mut solo = Solo::new(relay.device.clone(), relay.log_copy(), 1);
+    let mut author = Caller::new(&mut solo, &alice, 8);
+    let other = Caller::new(&mut solo, &mallory, 9);
+    let genesis = genesis_of(&alice);
+    let mimei = genesis.id();
+    author.ask(&mut solo, bring(genesis)).unwrap();
+    Scene { solo, alice, author, mallory, other, mimei }
+}
+
+fn raw(bytes: &[u8]) -> (Cid, Vec<u8>) {
+    (Cid::of(Codec::Raw, bytes), bytes.to_vec())
+}
+
+fn signer(person: &Person) -> Signer {
+    let mut log = person.log.newest();
+    log.sort_unstable();
+    Signer { log, user: person.user(), proof: None, device: person.device.keys().sign }
+}
+
+fn sign<T: Cbor>(person: &Person, domain: Domain, body: T) -> Signed<T> {
+    Signed { sig: person.device.sign(domain, &body.to_cbor()), body }
+}
+
+fn version(person: &Person, mimei: MimeiId, root: Cid) -> Signed<Version> {
+    let (by, time) = (signer(person), Millis(5));
+    let body = Version { by, refs: None, root, time, mimei, covers: Reserved, number: 1, parents: vec![] };
+    sign(person, Domain::Version, body)
+}
+
+fn head(person: &Person, mimei: MimeiId, last: VersionId) -> Signed<Head> {
+    let (by, time) = (signer(person), Millis(5));
+    sign(person, Domain::Head, Head { by, seq: 1, last, prev: vec![], time, mimei, access: None, release: None })
+}
+
+#[test]
+fn only_its_author_brings_a_mimei() {
+    let Scene { mut solo, alice, mut other, mallory, .. } = scene();
+    let forged = Genesis { name: [8; 32], ..genesis_of(&alice) };
+    assert_eq!(other.ask(&mut solo, bring(forged)), Err(RefusalCode::Denied));
+    let own = genesis_of(&mallory);
+    let elsewhere = PublishAsk {
+        seen: None,
+        mimei: MimeiId::of(b"another address"),
+        genesis: Some(own),
+        records: Records::default(),
+    };
+    assert_eq!(other.ask(&mut solo, Ask::Publish(Box::new(elsewhere))), Err(RefusalCode::Denied));
+}
+
+#[test]
+fn whoever_has_no_right_is_told_the_same_as_about_nothing() {
+    let Scene { mut solo, mut other, mut author, mimei, .. } = scene();
+    let (cid, bytes) = raw(b"a block");
+    assert_eq!(author.put(&mut solo, mimei, cid, bytes.clone()), done());
+    for at in [mimei, MimeiId::of(b"nothing")] {
+        assert_eq!(other.ask(&mut solo, look(at)), Err(RefusalCode::NotFound));
+        assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei: at })), Err(RefusalCode::NotFound));
+        assert_eq!(other.put(&mut solo, at, cid, bytes.clone()), Err(RefusalCode::NotFound));
+        assert_eq!(other.publish(&mut solo, at, Records::default()), Err(RefusalCode::NotFound));
+    }
+}
+
+#[test]
+fn a_block_belongs_to_the_mimei_it_was_put_into_and_to_no_other() {
+    let Scene { mut solo, mut author, mut other, mallory, mimei, .. } = scene();
+    let (cid, bytes) = raw(b"a secret of the author");
+    assert_eq!(author.put(&mut solo, mimei, cid, bytes), done());
+    let own = genesis_of(&mallory);
+    let own_id = own.id();
+    other.ask(&mut solo, bring(own)).unwrap();
+    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei: own_id })), Err(RefusalCode::NotFound));
+}
+
+#[test]
+fn blocks_that_are_not_what_they_say_are_refused_and_the_session_goes_on() {
+    let Scene { mut solo, mut author, mimei, .. } = scene();
+    let (cid, mut bytes) = raw(b"a block");
+    bytes[0] ^= 1;
+    assert_eq!(author.put(&mut solo, mimei, cid, bytes), Err(RefusalCode::Invalid));
+    let broken = b"not CBOR".to_vec();
+    let named = Cid::of(Codec::DagCbor, &broken);
+    assert_eq!(author.put(&mut solo, mimei, named, broken), Err(RefusalCode::Invalid));
+    let parent = Epoch::Public.seal(BlockToSeal { body: vec![1], links: vec![cid] }).unwrap();
+    let refused = author.put(&mut solo, mimei, parent.cid, parent.bytes.clone());
+    assert_eq!(refused, Err(RefusalCode::Missing), "what it names is not there");
+    let (cid, bytes) = raw(b"a block");
+    assert_eq!(author.put(&mut solo, mimei, cid, bytes), done());
+    assert_eq!(author.put(&mut solo, mimei, parent.cid, parent.bytes.clone()), done());
+    assert_eq!(author.put(&mut solo, mimei, parent.cid, parent.bytes), done(), "twice is once");
+}
+
+#[test]
+fn a_block_that_was_announced_and_does_not_come_is_given_up() {
+    let Scene { mut solo, mut author, mimei, .. } = scene();
+    let (cid, _) = raw(b"a block");
+    let before = solo.peer.tasks();
+    let numbers: Vec<u64> =
+        (0..PUTS_IN_WORK_MAX + 1).map(|_| author.say(&mut solo, Ask::Put(PutAsk { cid, mimei }))).collect();
+    let last = numbers[PUTS_IN_WORK_MAX];
+    assert_eq!(author.reply(&mut solo, last), Err(RefusalCode::Busy));
+    solo.advance(60_000);
+    assert_eq!(author.reply(&mut solo, numbers[0]), Err(RefusalCode::Missing));
+    assert_eq!(solo.peer.tasks(), before);
+}
+
+#[test]
+fn forged_records_are_refused_and_good_ones_before_them_kept() {
+    let Scene { mut solo, alice, mut author, mallory, mimei, .. } = scene();
+    let (root, bytes) = raw(b"");
+    let good = version(&alice, mimei, root);
+    let records = |versions: Vec<_>| Records { versions, ..Records::default() };
+    let refused = author.publish(&mut solo, mimei, records(vec![good.clone()]));
+    assert_eq!(refused, Err(RefusalCode::Missing), "a version without its blocks");
+    assert_eq!(author.put(&mut solo, mimei, root, bytes), done());
+    let mut altered = good.clone();
+    altered.body.time = Millis(6);
+    assert_eq!(author.publish(&mut solo, mimei, records(vec![altered])), Err(RefusalCode::Invalid));
+    let elsewhere = version(&alice, MimeiId::of(b"another"), root);
+    assert_eq!(author.publish(&mut solo, mimei, records(vec![elsewhere])), Err(RefusalCode::Invalid));
+    let id = VersionId::of(&good.to_cbor());
+    let stranger = head(&mallory, mimei, id);
+    let both = Records { versions: vec![good], heads: vec![head(&alice, mimei, id), stranger], ..Records::default() };
+    assert!(author.publish(&mut solo, mimei, both).is_err(), "a head of somebody without a right");
+    let Ok(Answer::Look(answer)) = author.ask(&mut solo, look(mimei)) else { panic!("no look") };
+    assert_eq!((answer.records.versions.len(), answer.records.heads.len(), answer.total), (1, 1, 1));
+}
+
+#[test]
+fn a_publish_on_tips_that_are_not_the_tips_any_more_is_a_conflict() {
+    let Scene { mut solo, alice, mut author, mimei, .. } = scene();
+    let (root, bytes) = raw(b"");
+    author.put(&mut solo, mimei, root, bytes).unwrap();
+    let version = version(&alice, mimei, root);
+    let head = head(&alice, mimei, VersionId::of(&version.to_cbor()));
+    let id = HeadId::of(&head.to_cbor());
+    let publish = |seen| {
+        let records = Records { versions: vec![version.clone()], heads: vec![head.clone()], ..Records::default() };
+        Ask::Publish(Box::new(PublishAsk { seen: Some(seen), mimei, genesis: None, records }))
+    };
+    let wrong = HeadId::of(b"another head");
+    assert_eq!(author.ask(&mut solo, publish(vec![wrong])), Err(RefusalCode::Conflict));
+    let Ok(Answer::Publish(answer)) = author.ask(&mut solo, publish(vec![])) else { panic!("not published") };
+    assert_eq!(answer.tips, [id]);
+    assert_eq!(author.ask(&mut solo, publish(vec![])), Err(RefusalCode::Conflict));
+}
+
+#[test]
+fn a_links_signature_serves_in_its_own_session_only() {
+    let Scene { mut solo, mut other, mimei, .. } = scene();
+    let link = LinkSecret::from_bytes([5; 32]);
+    let sig = link.sign(Domain::Exercise, &Exercise { mimei, session: [0; 32] }.to_cbor());
+    let wrong = [
+        EnterAsk { sig, link: link.keys().sign, mimei },
+        EnterAsk { sig: Signature([0; 64]), link: link.keys().sign, mimei },
+    ];
+    for ask in wrong {
+        assert_eq!(other.ask(&mut solo, Ask::Enter(ask)), Err(RefusalCode::NotFound));
+    }
+}
+
+#[test]
+fn lists_beyond_their_limits_are_refused() {
+    let Scene { mut solo, alice, mut author, mimei, .. } = scene();
+    let log = KnownLog { user: alice.user(), known: vec![] };
+    let has = Has { heads: vec![], access: vec![] };
+    let ask = LookAsk { has, logs: vec![log; KNOWN_LOGS_MAX + 1], mimei, watch: false };
+    assert_eq!(author.ask(&mut solo, Ask::Look(ask)), Err(RefusalCode::Invalid));
+    for n in 0..=CONNECTION_MIMEIS_MAX {
+        let genesis = Genesis { name: *blake3_of(n).hash(), ..genesis_of(&alice) };
+        let mimei = genesis.id();
+        author.ask(&mut solo, bring(genesis)).unwrap();
+        let has = Has { heads: vec![], access: vec![] };
+        let watched = author.ask(&mut solo, Ask::Look(LookAsk { has, logs: vec![], mimei, watch: true }));
+        let expected = (n >= CONNECTION_MIMEIS_MAX).then_some(RefusalCode::Busy);
+        assert_eq!(watched.err(), expected, "watch {n}");
+    }
+}
+
+fn blake3_of(n: usize) -> Cid {
+    Cid::of(Codec::Raw, &n.to_be_bytes())
+}
