@@ -49,12 +49,12 @@ impl Caller {
     fn reply(&mut self, solo: &mut Solo, number: u64) -> Result<Answer, RefusalCode> {
         // The transport has sent everything.
         solo.tell(Input::Sent { connection: self.line.connection, bytes: UNSENT_BYTES_HIGH });
-        let replies = self.line.hear(solo).into_iter().filter_map(|message| match message {
+        let mut replies = self.line.hear(solo).into_iter().filter_map(|message| match message {
             Message::Answer((n, answer)) if n == number => Some(Ok(answer)),
             Message::Refuse((n, refusal)) if n == number => Some(Err(refusal.code)),
             _ => None,
         });
-        replies.last().expect("an answer or a refusal")
+        replies.next_back().expect("an answer or a refusal")
     }
 
     fn put(&mut self, solo: &mut Solo, mimei: MimeiId, cid: Cid, bytes: Vec<u8>) -> Result<Answer, RefusalCode> {

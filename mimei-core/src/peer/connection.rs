@@ -211,6 +211,11 @@ impl Connection {
         effects.wait(&self.room, look).await;
     }
 
+    /// Waits until the connection is over.
+    pub(super) async fn until_closed(&self, effects: &Effects) {
+        effects.wait(&self.changed, || self.closed.get().then_some(())).await;
+    }
+
     /// Ends everything that waits on this connection.
     pub(super) fn end(&self, effects: &Effects) {
         self.closed.set(true);

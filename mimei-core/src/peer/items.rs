@@ -57,6 +57,8 @@ pub(super) struct Item {
     syncing: Lock,
     /// Relays for which somebody waits for that lock and will see all that is new now.
     sync_waits: RefCell<BTreeSet<ConnectionId>>,
+    /// Relays with which it went wrong and is tried again.
+    retrying: RefCell<BTreeSet<ConnectionId>>,
     /// Relays that have it.
     sources: RefCell<Vec<ConnectionId>>,
     outbox: RefCell<Outbox>,
@@ -71,6 +73,13 @@ struct Outbox {
     blocks: u64,
     /// Which change of the records was the last; none if a relay has them all.
     records: Option<u64>,
+}
+
+impl Outbox {
+    /// So many blocks were sent, or never came in.
+    fn gone(&mut self, blocks: usize) {
+        self.blocks = self.blocks.saturating_sub(blocks as u64);
+    }
 }
 
 impl Items {
@@ -112,6 +121,7 @@ impl Item {
             lock: Lock::default(),
             syncing: Lock::default(),
             sync_waits: RefCell::default(),
+            retrying: RefCell::default(),
             sources: RefCell::default(),
             outbox: RefCell::default(),
             settled: Signal::default(),

@@ -98,7 +98,10 @@ pub(super) async fn load(shared: &Shared, item: &Item) -> Result<bool, StoreErro
     {
         shared.vault.borrow_mut().unwrap_link(*id, &link);
     }
-    load_outbox(shared, item).await?;
+    // While it was in memory the outbox was counted there.
+    if item.state.borrow().is_none() {
+        load_outbox(shared, item).await?;
+    }
     shared.vault.borrow_mut().learn(&state.genesis, &state.access, &state.view);
     *item.state.borrow_mut() = Some(state);
     Ok(true)

@@ -29,6 +29,11 @@ use crate::seal::Block;
 use crate::store::{Batch, Scan, Table};
 use crate::wire::{Answer, Ask, EnterAsk, Has, LookAnswer, LookAsk, PublishAsk, PutAsk, Records, Refusal, RefusalCode};
 
+/// Milliseconds until what went wrong is tried again, doubled each time.
+const RETRY_MS_MIN: u64 = 1_000;
+/// Never longer than this: somebody waits.
+const RETRY_MS_MAX: u64 = 60_000;
+
 /// Times that a publish is tried again because somebody else was faster.
 const PUBLISH_TRIES: usize = 8;
 
@@ -39,10 +44,10 @@ pub(in crate::peer) fn met(shared: &Rc<Shared>, connection: &Rc<Connection>) {
     }
     let (task_shared, connection) = (shared.clone(), connection.clone());
     shared.effects.schedule.spawn(async move {
-        let Ok(ItemOutcome::Mimeis(mimeis)) = read::known(&task_shared).await else { return };
-        for mimei in mimeis {
-            if let Ok(item) = known(&task_shared, &mimei).await {
-                nudge(&task_shared, &item, &connection);
+        let mut pause_ms = RETRY_MS_MIN;
+        while let Err(fault) = sync_known(&task_shared, &connection).await {
+            if !is_passing(&fault) || !pause(&task_shared, &connection, &mut pause_ms).await {
+                return;
             }
         }
     });
@@ -55,10 +60,34 @@ pub(in crate::peer) fn told(shared: &Rc<Shared>, connection: &Rc<Connection>, mi
     }
     let (task_shared, connection) = (shared.clone(), connection.clone());
     shared.effects.schedule.spawn(async move {
-        if let Ok(item) = known(&task_shared, &mimei).await {
-            nudge(&task_shared, &item, &connection);
+        let mut pause_ms = RETRY_MS_MIN;
+        loop {
+            match known(&task_shared, &mimei).await {
+                Ok(item) => return nudge(&task_shared, &item, &connection),
+                Err(fault) if is_passing(&fault) => {}
+                Err(_) => return,
+            }
+            if !pause(&task_shared, &connection, &mut pause_ms).await {
+                return;
+            }
         }
     });
+}
+
+/// Begins to sync everything that is known here.
+async fn sync_known(shared: &Rc<Shared>, connection: &Rc<Connection>) -> Result<(), Fault> {
+    let ItemOutcome::Mimeis(mimeis) = read::known(shared).await? else { return Ok(()) };
+    for mimei in mimeis {
+        nudge(shared, &known(shared, &mimei).await?, connection);
+    }
+    Ok(())
+}
+
+/// Waits before something is tried again, longer each time; says whether the connection is still there.
+async fn pause(shared: &Shared, connection: &Connection, pause_ms: &mut u64) -> bool {
+    let until = shared.effects.now() + *pause_ms;
+    *pause_ms = (2 * *pause_ms).min(RETRY_MS_MAX);
+    shared.effects.before(until, connection.until_closed(&shared.effects)).await.is_none()
 }
 
 /// Starts to bring a MiMei to the relays that are connected.
@@ -74,14 +103,39 @@ fn nudge(shared: &Rc<Shared>, item: &Rc<Item>, connection: &Rc<Connection>) {
     if !item.sync_waits.borrow_mut().insert(connection.id) {
         return;
     }
-    let (shared, item, connection) = (shared.clone(), item.clone(), connection.clone());
-    let task_shared = shared.clone();
+    let (task_shared, item, connection) = (shared.clone(), item.clone(), connection.clone());
     shared.effects.schedule.spawn(async move {
-        let _turn = item.syncing.hold(&task_shared.effects.schedule).await;
-        item.sync_waits.borrow_mut().remove(&connection.id);
-        // What fails is tried again at the next change, news or session.
-        let _ = in_turn(&task_shared, &item, &connection).await;
+        let mut pause_ms = RETRY_MS_MIN;
+        while let Err(fault) = attempt(&task_shared, &item, &connection).await {
+            // One that tries again is enough. What cannot get better is not tried again.
+            if !is_passing(&fault) || !item.retrying.borrow_mut().insert(connection.id) {
+                return;
+            }
+            let goes_on = pause(&task_shared, &connection, &mut pause_ms).await;
+            item.retrying.borrow_mut().remove(&connection.id);
+            if !goes_on {
+                return;
+            }
+        }
     });
+}
+
+async fn attempt(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+    let _turn = item.syncing.hold(&shared.effects.schedule).await;
+    item.sync_waits.borrow_mut().remove(&connection.id);
+    in_turn(shared, item, connection).await
+}
+
+/// Whether the same may succeed later.
+fn is_passing(fault: &Fault) -> bool {
+    match fault {
+        Fault::Store(_) | Fault::Missing(_) | Fault::Remote(CommandError::TimedOut) => true,
+        Fault::Remote(CommandError::Refused(refusal)) => {
+            !matches!(refusal.code, RefusalCode::NotFound | RefusalCode::Denied | RefusalCode::Invalid)
+        }
+        Fault::Rule(code, _) => *code == "mimei.busy",
+        Fault::Remote(_) => false,
+    }
 }
 
 pub(super) async fn open_link(
@@ -366,9 +420,7 @@ async fn acknowledged(shared: &Shared, item: &Item, connection: &Connection, blo
     };
     let delete = [crate::store::RowKey::new(Table::Outbox, block.row)].into();
     shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
-    let mut outbox = item.outbox.borrow_mut();
-    outbox.blocks = outbox.blocks.saturating_sub(1);
-    drop(outbox);
+    item.outbox.borrow_mut().gone(1);
     changed(shared, item);
     Ok(())
 }

@@ -81,14 +81,16 @@ async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fa
     let batch = outboxed(item, batch, &new);
     if let Err(error) = shared.effects.apply(batch).await {
         charge.take_back();
+        item.outbox.borrow_mut().gone(new.len());
         return Err(error.into());
     }
-    item.outbox.borrow_mut().blocks += new.len() as u64;
     Ok(())
 }
 
+/// Adds blocks to the outbox. They are counted at once: one may be sent before this change is answered.
 fn outboxed(item: &Item, mut batch: Batch, new: &[Cid]) -> Batch {
     let mut outbox = item.outbox.borrow_mut();
+    outbox.blocks += new.len() as u64;
     for cid in new {
         batch.put.push((records::outbox_key(&item.id, outbox.next), cid.to_cbor()));
         outbox.next += 1;
@@ -277,9 +279,9 @@ async fn commit(
     let records = Records { versions: [version].into(), heads: [head].into(), ..Records::default() };
     if let Err(fault) = own(shared, item, records, batch).await {
         charge.take_back();
+        item.outbox.borrow_mut().gone(new.len());
         return Err(fault);
     }
-    item.outbox.borrow_mut().blocks += new.len() as u64;
     Ok(ItemOutcome::Saved { version: id, number, kept_twice })
 }
 
