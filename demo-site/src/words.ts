@@ -43,6 +43,31 @@ export function lasting(ms: number): string {
   return ms < 1000 ? "just now" : `for ${duration(ms)}`;
 }
 
+/** A file's name of which a long middle is left out: how it begins and ends tells most. */
+export function shortName(name: string): string {
+  const letters = [...name];
+  return letters.length <= 60 ? name : `${letters.slice(0, 40).join("")}…${letters.slice(-16).join("")}`;
+}
+
+/** A size as people say it: `0 bytes`, `1 byte`, `1.5 kB`, `12 MB`. */
+export function size(bytes: number): string {
+  if (bytes < 1000) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = "";
+  for (const next of units) {
+    if (value < 999.5) break;
+    value /= 1000;
+    unit = next;
+  }
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
+/** `1 piece`, `2 pieces`. */
+export function counted(count: number, one: string): string {
+  return `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
+}
+
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 

@@ -7,6 +7,8 @@ import type { Connection } from "./transport/connection.js";
 
 /** An open transport on which the core speaks. */
 export interface Session {
+  /** What the core calls the connection. */
+  readonly conn: number;
   /** Round trip through the session, in ms. */
   ping(): Promise<number>;
   /** Ends it; `error` is why, if it is not our own wish. */
@@ -37,6 +39,7 @@ export class Core {
   readonly #line: Line;
   readonly #waiting = new Map<number, Waiting>();
   readonly #attached = new Map<number, Attached>();
+  readonly #listeners = new Map<string, Set<(data: unknown) => void>>();
   #lastId = 0;
   #lastConn = 0;
   #failure: MimeiError | undefined;
@@ -83,9 +86,17 @@ export class Core {
       remoteFingerprint: connection.remoteFingerprint as Uint8Array<ArrayBuffer>,
     });
     return {
+      conn,
       ping: async () => readRtt(await this.call("ping", { conn })),
       close: (error) => this.#end(conn, error),
     };
+  }
+
+  /** Hears of everything of that name which the core reports by itself, until the returned function is called. */
+  on(name: string, listener: (data: unknown) => void): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => void listeners.delete(listener);
   }
 
   /** The core is gone: everything that waits for it fails with `error`, now and later. */
@@ -121,7 +132,7 @@ export class Core {
       case "refused":
         return this.#settle(message.id)?.reject(MimeiError.from(message.error));
       case "event":
-        return; // This version has no command that makes the core report anything by itself.
+        return this.#tell(message.name, message.data);
       case "close":
       case "session-failed":
         return this.#end(message.conn, MimeiError.from(message.error));
@@ -129,6 +140,11 @@ export class Core {
         // A connection that has just closed can still be spoken of.
         return this.#attached.has(message.conn) ? this.#handleSession(message) : undefined;
     }
+  }
+
+  /** A newer core may report what this version does not listen to. */
+  #tell(name: string, data: unknown): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(data);
   }
 
   #handleSession(message: Extract<ToPage, { type: "send" | "taken" | "session-open" }>): void {

@@ -66,6 +66,20 @@ export const ERROR_CODES = [
   "core.invalid",
   /** A proof does not hold: a signature or a hash. */
   "verify.failed",
+  /** The text holds no address of a MiMei, or one that is damaged. */
+  "link.invalid",
+  /** This device lacks the right for it. */
+  "access.denied",
+  /** Neither this device nor the relay has that MiMei, version or file. */
+  "mimei.notFound",
+  /** Nothing was saved in it yet. */
+  "mimei.empty",
+  /** There are several newest versions: choose one, or merge them. */
+  "mimei.unmerged",
+  /** The store has no room left, the browser's or the relay's. */
+  "storage.full",
+  /** A part of it is not on this device, and no relay can be asked. */
+  "offline.missing",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -6,15 +6,30 @@
  *
  * const me = await open({ app: "com.example.notes" });
  * me.status.subscribe(({ state, relay, way }) => console.log(state, relay, way));
+ *
+ * const folder = await me.folder("holiday");
+ * await folder.put("beach.jpg", file);
+ * const { link } = await folder.share({ to: "link", can: "read" });
  * ```
  *
  * `open` starts a worker that holds keys, store and protocol (`worker.ts`); the
  * page side holds the transports (`transport/`), decides which relay and which
  * way (`relay/`) and moves frames between the two (`core.ts`, `protocol.ts`).
+ * Files and folders are in `item/`.
  */
 export { open } from "./open.js";
 export type { OpenOptions } from "./open.js";
 export type { Me } from "./me.js";
+export type { ItemsOfMe, New, NewFile, OpenLinkOptions } from "./item/items.js";
+export type { At, Item, PutOptions, Share, Snapshot } from "./item/item.js";
+export type { FileItem } from "./item/file.js";
+export type { FolderItem } from "./item/folder.js";
+export type { Entry, Reader } from "./item/entry.js";
+export type { ItemKind, ItemView, Saved, Tip, Version } from "./item/view.js";
+export type { Options, Progress } from "./item/pieces.js";
+export { findLink, pageLink } from "./item/address.js";
+export { showable } from "./item/showable.js";
+export type { Showable, ShownAs } from "./item/showable.js";
 export type { Status } from "./relay/status.js";
 export type { Live } from "./live.js";
 export { MimeiError } from "./errors.js";

@@ -49,5 +49,18 @@ export const ENDPOINTS_MAX = 8;
 export const ADDRESS_CHARS_MAX = 1_024;
 /** Commands waiting for the core. A page that reaches it calls in a loop without waiting. */
 export const CALLS_MAX = 1_024;
+/** A file is cut into pieces of this many bytes; only the last one is shorter. */
+export const PIECE_BYTES = 256 * 1024;
+/** Pieces of one file that are read, sealed or fetched at once: enough to hide a round trip, 2 MiB in memory. */
+export const PIECES_AT_ONCE = 8;
+/** Pieces that are joined before the browser is given them to keep, which may be on disk: 16 MiB. */
+export const PIECES_JOINED = 64;
+/** Opening a link waits this long for the relay, in ms, and then goes on with what is here. */
+export const REACH_MS_MAX = 20_000;
+/** Relays that links have led to, beside the page's own. The one that was led to first makes room. */
+export const LED_TO_MAX = 4;
+/** Characters of a link: eight relays with all their places. What a person pastes by mistake is longer. */
+export const LINK_CHARS_MAX = 8_192;
+
 /** The worker and its wasm module are loaded and the store is open, in ms. Slow phones take seconds. */
 export const START_MS_MAX = 30_000;

@@ -8,6 +8,24 @@ export interface Live<T> extends AsyncIterable<T> {
   subscribe(fn: (value: T) => void): () => void;
 }
 
+/**
+ * Resolves once the value is as `wanted`, and after `msMax` in any case. Rejects
+ * with the signal's reason when that aborts first.
+ */
+export function whenever<T>(live: Live<T>, wanted: (value: T) => boolean, msMax: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason);
+    const ends = new AbortController();
+    const end = (settle: () => void): void => (ends.abort(), settle());
+    const timer = setTimeout(() => end(resolve), msMax);
+    signal?.addEventListener("abort", () => end(() => reject(signal.reason)), { signal: ends.signal });
+    const stop = live.subscribe((value) => wanted(value) && end(resolve));
+    const clean = (): void => (clearTimeout(timer), stop());
+    if (ends.signal.aborted) clean();
+    else ends.signal.addEventListener("abort", clean);
+  });
+}
+
 /** The side of a `Live` that changes it. */
 export class LiveSource<T> implements Live<T> {
   #value: T;

@@ -1,15 +1,16 @@
 import type { Core } from "./core.js";
 import { MimeiError } from "./errors.js";
 import { RELAYS_MAX } from "./limits.js";
+import type { Items, ItemsOfMe } from "./item/items.js";
 import type { Live } from "./live.js";
 import { isObject } from "./protocol.js";
-import type { RelayLink } from "./relay/link.js";
+import type { Relays } from "./relay/reach.js";
 import type { Status } from "./relay/status.js";
 import { parseRelayTarget } from "./relay/target.js";
 import type { RelayTarget } from "./relay/target.js";
 
-/** The person on this device, and the connection to their relay. */
-export interface Me extends AsyncDisposable {
+/** The person on this device, their MiMeis, and the connection to their relay. */
+export interface Me extends ItemsOfMe, AsyncDisposable {
   /** The user id: for life, the same on all devices of the person. */
   readonly id: string;
   /** The id of this device. */
@@ -47,10 +48,12 @@ export function parseRelays(relays: readonly string[]): RelayTarget[] {
   return relays.map(parseRelayTarget);
 }
 
-export function me(identity: Identity, link: RelayLink, core: Core, release: () => void): Me {
+export function me(identity: Identity, relays: Relays, items: Items, core: Core, release: () => void): Me {
+  const link = relays.main;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    link.close();
+    relays.close();
+    await items.close();
     await core.close().finally(release);
   };
   return {
@@ -59,6 +62,11 @@ export function me(identity: Identity, link: RelayLink, core: Core, release: () 
     useRelays: (relays) => link.use(parseRelays(relays)),
     retry: () => link.retry(),
     ping: () => link.ping(),
+    file: (name, options) => items.file(name, options),
+    folder: (name, options) => items.folder(name, options),
+    open: (address, options) => items.open(address, options),
+    here: (id) => items.here(id),
+    known: () => items.known(),
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]() {
       return this.close();

@@ -1,11 +1,12 @@
 import { requireContext } from "./context.js";
 import { Core } from "./core.js";
 import { MimeiError } from "./errors.js";
+import { Items } from "./item/items.js";
 import { START_MS_MAX } from "./limits.js";
 import { me, parseRelays, readIdentity } from "./me.js";
 import type { Me } from "./me.js";
-import { RelayLink } from "./relay/link.js";
 import { planner } from "./relay/plan.js";
+import { Relays } from "./relay/reach.js";
 import { onWakeup } from "./relay/wakeups.js";
 import type { Way } from "./transport/connection.js";
 
@@ -39,9 +40,9 @@ export async function open(options: OpenOptions): Promise<Me> {
     await core.open(store === "browser" ? DATABASE : "", options.app);
     const identity = readIdentity(await core.call("me"));
     const plan = planner(location.origin, options.way);
-    const link = new RelayLink({ plan, attach: (...args) => core.attach(...args), random: Math.random }, targets);
-    const unhook = onWakeup(() => link.check());
-    return me(identity, link, core, () => {
+    const relays = new Relays({ plan, attach: (...args) => core.attach(...args), random: Math.random }, targets);
+    const unhook = onWakeup(() => relays.check());
+    return me(identity, relays, new Items(core, relays, options.app), core, () => {
       unhook();
       terminate();
     });

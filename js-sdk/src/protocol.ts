@@ -3,7 +3,7 @@
  *
  * Today the core is in this page's own worker; the messages carry no object
  * that could not go through a `MessagePort` or `BroadcastChannel` too, so that
- * tabs of one profile can share one core. Frames are transferred, not copied.
+ * tabs of one profile can share one core. Frames and pieces are transferred, not copied.
  *
  * ```text
  * page                              core
@@ -15,6 +15,7 @@
  *  ◀── session-open | session-failed
  *  call ───────────────────────────▶
  *  ◀────────────────── reply | refused
+ *  ◀─────────────────────────── event   something changed by itself
  *  ◀── close         closed ───────▶   either side ends the connection
  * ```
  */
@@ -82,12 +83,25 @@ export interface Line {
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
-/** Posts a message; its frame is moved, not copied, unless it is a part of a larger buffer. */
+/** Posts a message; its frame or piece is moved, not copied, unless it is a part of a larger buffer. */
 export function post(line: Line, message: ToCore | ToPage): void {
-  if (message.type !== "send" && message.type !== "received") return line.postMessage(message, []);
-  const whole = message.bytes.byteLength === message.bytes.buffer.byteLength;
-  const frame = whole ? message.bytes : message.bytes.slice();
-  line.postMessage({ ...message, bytes: frame }, [frame.buffer]);
+  if (message.type === "send" || message.type === "received") {
+    const frame = owned(message.bytes);
+    return line.postMessage({ ...message, bytes: frame }, [frame.buffer]);
+  }
+  if (message.type === "call" && isObject(message.args) && bytes(message.args["bytes"])) {
+    const piece = owned(message.args["bytes"]);
+    return line.postMessage({ ...message, args: { ...message.args, bytes: piece } }, [piece.buffer]);
+  }
+  if (message.type === "reply" && bytes(message.value)) {
+    const piece = owned(message.value);
+    return line.postMessage({ ...message, value: piece }, [piece.buffer]);
+  }
+  line.postMessage(message, []);
+}
+
+function owned(part: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return part.byteLength === part.buffer.byteLength ? part : part.slice();
 }
 
 function matches(schema: Readonly<Record<string, Fields>>, data: unknown): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LiveSource } from "../dist/live.js";
+import { LiveSource, whenever } from "../dist/live.js";
 
 test("a subscriber hears the present value at once and then each change", () => {
   const live = new LiveSource(1);
@@ -46,4 +46,23 @@ test("after the end nothing changes any more", () => {
   live.set(2);
   assert.deepEqual(heard, [1]);
   assert.equal(live.value, 1);
+});
+
+test("one can wait for a value, and does not wait for it without end", async () => {
+  const live = new LiveSource(1);
+  await whenever(live, (value) => value === 1, 1e6);
+  const waited = whenever(live, (value) => value === 3, 1e6);
+  live.set(2);
+  live.set(3);
+  await waited;
+  await whenever(live, () => false, 1);
+});
+
+test("waiting for a value can be given up, before it began and later", async () => {
+  const live = new LiveSource(1);
+  const abort = new AbortController();
+  const waited = whenever(live, () => false, 1e6, abort.signal);
+  abort.abort(new Error("enough"));
+  await assert.rejects(waited, /enough/);
+  await assert.rejects(whenever(live, () => true, 1e6, abort.signal), /enough/);
 });

@@ -2,8 +2,9 @@
 //!
 //! A driver calls [`Peer::handle`] with one input at a time and then drains
 //! [`Peer::poll_output`]. Nothing else changes a peer, and a peer changes
-//! nothing else: it has no socket, no clock, no randomness and no secret key.
-//! Signing and storing are [`Job`]s that the driver carries out.
+//! nothing else: it has no socket, no clock, no randomness and no signing key.
+//! Signing and storing are [`Job`]s that the driver carries out; a
+//! [`Vault`](crate::vault::Vault) seals and opens data for it.
 
 mod calls;
 mod connection;

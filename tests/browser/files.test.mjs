@@ -178,7 +178,7 @@ test("a link whose secret was altered or cut off opens nothing and says so", asy
   const { url } = await shared(t, "secret words");
   const secret = url.slice(-52);
   const altered = url.slice(0, -52) + (secret.startsWith("a") ? "b" : "a") + secret.slice(1);
-  const cases = [[altered, ["access.denied", "verify.failed"]], [url.slice(0, -20), ["link.invalid"]]];
+  const cases = [[altered, ["mimei.notFound"]], [url.slice(0, -20), ["link.invalid"]]];
   for (const [damaged, codes] of cases) {
     const page = await newPage(t, browser);
     await page.goto(damaged);

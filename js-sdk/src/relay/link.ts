@@ -8,8 +8,8 @@
  */
 import type { Session, SessionEvents } from "../core.js";
 import { MimeiError } from "../errors.js";
-import { PROBE_EVERY_MS, PROBE_MS_MAX, SESSION_MS_MAX, STABLE_MS } from "../limits.js";
-import { LiveSource } from "../live.js";
+import { PROBE_EVERY_MS, PROBE_MS_MAX, REACH_MS_MAX, SESSION_MS_MAX, STABLE_MS } from "../limits.js";
+import { LiveSource, whenever } from "../live.js";
 import type { Live } from "../live.js";
 import type { Connection } from "../transport/connection.js";
 import { retryPauseMs } from "./backoff.js";
@@ -38,6 +38,7 @@ export class RelayLink {
   #round = new AbortController();
   #wake: () => void = () => {};
   #session: Session | undefined;
+  #address: string | undefined;
   #closed = false;
 
   constructor(doors: LinkDoors, targets: readonly RelayTarget[]) {
@@ -48,6 +49,17 @@ export class RelayLink {
 
   get status(): Live<Status> {
     return this.#status;
+  }
+
+  /** The pasteable address of the relay that was tried last, if it is known. */
+  get address(): string | undefined {
+    return this.#address;
+  }
+
+  /** Waits while a try is under way, for a while: the session that it led to, or none. */
+  async reached(signal?: AbortSignal): Promise<Session | undefined> {
+    await whenever(this.#status, ({ state }) => state !== "connecting", REACH_MS_MAX, signal);
+    return this.#session;
   }
 
   /** Leaves the present relay and uses these. */
@@ -62,6 +74,13 @@ export class RelayLink {
   /** Does not wait for the next try. */
   retry(): void {
     this.#wake();
+  }
+
+  /** The same, and `reached` then waits for that try. */
+  async tryAgain(signal?: AbortSignal): Promise<void> {
+    if (this.#status.value.state === "online") return;
+    this.#wake();
+    await whenever(this.#status, ({ state }) => state === "connecting" || state === "online", REACH_MS_MAX, signal);
   }
 
   /** The network may have changed: asks a session whether it lives; without one, tries now. */
@@ -101,10 +120,12 @@ export class RelayLink {
     if (target === undefined) throw new MimeiError("relay.none", "This page was not told of any relay.");
     // Who it is stays to be seen while it is away.
     const met = target === this.#target ? this.#status.value.relay : undefined;
+    if (target !== this.#target) this.#address = undefined;
     this.#target = target;
     const known = { attempt: this.#attempt, error: this.#lastError, relay: met };
     this.#status.set(status("connecting", known));
     const plan = await this.#doors.plan(target, signal);
+    this.#address = plan.address;
     const { relay = met } = plan;
     let error = notConnected();
     for (const [at, step] of plan.steps.entries()) {

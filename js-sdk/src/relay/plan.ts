@@ -1,5 +1,6 @@
 /** Whom to expect and which ways to try, in order, for one relay. */
 import { MimeiError } from "../errors.js";
+import { formatRelayAddress } from "../transport/address.js";
 import type { RelayAddress } from "../transport/address.js";
 import type { Connection, Way } from "../transport/connection.js";
 import { dialRtc, dialRtcDirect } from "../transport/rtc.js";
@@ -19,6 +20,8 @@ export interface Plan {
   readonly expect: string;
   /** The relay's user id, where it is known before the handshake. */
   readonly relay?: string;
+  /** The pasteable address of that relay, if it is known: links name it. */
+  readonly address?: string;
   /** At least one. */
   readonly steps: readonly Step[];
 }
@@ -34,13 +37,14 @@ export function planner(own: string, only?: Way): (target: RelayTarget, signal: 
 }
 
 function planByAddress(address: RelayAddress): Plan {
-  return { expect: address.user, relay: address.user, steps: [rtcDirect(address)] };
+  return { expect: address.user, relay: address.user, address: formatRelayAddress(address), steps: [rtcDirect(address)] };
 }
 
 /** Both data channels end at the same UDP port, so the second is tried only when asked for. */
 function planOwn(origin: string, { user, address }: RelayDescription, only: Way | undefined): Plan {
   const channel = address === undefined || only === "rtc" ? rtc(origin) : rtcDirect(address);
-  return { expect: user, relay: user, steps: [channel, ws(origin)] };
+  const known = address === undefined ? {} : { address: formatRelayAddress(address) };
+  return { expect: user, relay: user, ...known, steps: [channel, ws(origin)] };
 }
 
 function narrowed(plan: Plan, only: Way | undefined): Plan {

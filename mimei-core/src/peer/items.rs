@@ -29,7 +29,7 @@ pub(super) use state::State;
 pub(super) use sync::{met, told};
 
 use super::connection::Connection;
-use super::task::{Lock, Signal};
+use super::task::{Lock, LockGuard, Signal};
 use super::{ConnectionId, Event, Shared};
 use crate::cid::{MimeiId, UserId};
 use crate::identity::IdentityLog;
@@ -51,6 +51,8 @@ pub(crate) struct Items {
 pub(super) struct Item {
     pub(super) id: MimeiId,
     state: RefCell<Option<State>>,
+    /// Whether a change was refused by the store, so that memory is ahead of it.
+    is_stale: Cell<bool>,
     /// Held while records are taken in, and while blocks are counted.
     pub(super) lock: Lock,
     /// Held while one relay is talked to.
@@ -101,15 +103,11 @@ impl Items {
         open.entry(*id).or_insert_with(|| Item::new(*id)).clone()
     }
 
-    fn forget_if_empty(&self, item: &Item) {
-        if item.state.borrow().is_none() {
-            self.forget(item);
+    /// Nobody but the caller has it: there must never be two of one MiMei.
+    fn forget_if_empty(&self, item: &Rc<Item>) {
+        if item.state.borrow().is_none() && Rc::strong_count(item) <= 2 {
+            self.open.borrow_mut().remove(&item.id);
         }
-    }
-
-    /// It is read from the store when it is next wanted.
-    fn forget(&self, item: &Item) {
-        self.open.borrow_mut().remove(&item.id);
     }
 }
 
@@ -118,6 +116,7 @@ impl Item {
         Rc::new(Self {
             id,
             state: RefCell::default(),
+            is_stale: Cell::new(false),
             lock: Lock::default(),
             syncing: Lock::default(),
             sync_waits: RefCell::default(),
@@ -132,6 +131,16 @@ impl Item {
     /// What is known. An item is handed out only when something is.
     pub(super) fn state(&self) -> Ref<'_, State> {
         Ref::map(self.state.borrow(), |state| state.as_ref().expect("only items with a genesis are handed out"))
+    }
+
+    /// Waits until nobody else changes it, and makes sure that memory is what the store has.
+    pub(super) async fn for_change<'a>(&'a self, shared: &'a Shared) -> Result<LockGuard<'a>, Fault> {
+        let guard = self.lock.hold(&shared.effects.schedule).await;
+        if self.is_stale.get() {
+            records::load(shared, self).await?;
+            self.is_stale.set(false);
+        }
+        Ok(guard)
     }
 
     fn is_waiting(&self) -> bool {
@@ -150,24 +159,20 @@ impl Item {
 /// The MiMei of that id, if it is known here.
 pub(super) async fn open(shared: &Shared, id: &MimeiId) -> Result<Option<Rc<Item>>, StoreError> {
     let item = shared.items.get_or_add(id);
-    if item.state.borrow().is_some() {
+    if item.state.borrow().is_some() && !item.is_stale.get() {
         return Ok(Some(item));
     }
     let _lock = item.lock.hold(&shared.effects.schedule).await;
-    if item.state.borrow().is_none() {
-        match records::load(shared, &item).await {
-            Ok(true) => {}
-            Ok(false) => {
-                shared.items.forget_if_empty(&item);
-                return Ok(None);
-            }
-            Err(error) => {
-                shared.items.forget_if_empty(&item);
-                return Err(error);
-            }
-        }
+    if item.state.borrow().is_some() && !item.is_stale.get() {
+        return Ok(Some(item.clone()));
     }
-    Ok(Some(item.clone()))
+    let loaded = records::load(shared, &item).await;
+    if loaded == Ok(true) {
+        item.is_stale.set(false);
+        return Ok(Some(item.clone()));
+    }
+    shared.items.forget_if_empty(&item);
+    loaded.map(|_| None)
 }
 
 /// Makes the MiMei of a genesis that somebody brought.
@@ -191,7 +196,7 @@ fn changed(shared: &Shared, item: &Item) {
 fn has_news(shared: &Shared, item: &Item) {
     changed(shared, item);
     for connection in shared.connections.borrow().values() {
-        if connection.remote().is_some() && connection.take_watch(&item.id) {
+        if !rights_of(shared, connection, item).is_empty() && connection.take_watch(&item.id) {
             connection.send_message(&shared.effects, Message::Tell(Tell { mimei: item.id }));
         }
     }

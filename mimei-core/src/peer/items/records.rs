@@ -149,10 +149,8 @@ pub(super) async fn take_in(shared: &Shared, item: &Item, records: Records, extr
     batch.strict = true;
     if new_records || is_own {
         if let Err(error) = shared.effects.apply(batch).await {
-            // Memory is ahead of the store: begin again from what is kept.
-            if load(shared, item).await != Ok(true) {
-                shared.items.forget(item);
-            }
+            // Memory is ahead of the store: nothing builds on it before it was read again.
+            item.is_stale.set(true);
             return Err(error.into());
         }
         if is_own {

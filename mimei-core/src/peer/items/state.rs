@@ -9,7 +9,7 @@ use crate::cid::{UserId, VersionId};
 use crate::identity::IdentityLog;
 use crate::limits::{RECORDS_BYTES_MAX, VERSIONS_MAX};
 use crate::mimei::{
-    AccessChain, AccessRecord, AccessView, Genesis, Head, HeadSet, Judge, Tips, Version, VersionError, check_version,
+    AccessChain, AccessRecord, AccessView, Genesis, Head, HeadSet, Judge, Tips, Version, check_version,
 };
 use crate::sign::Signed;
 use crate::time::Millis;
@@ -67,7 +67,7 @@ impl State {
         let parents = parents.ok_or_else(|| Fault::Missing("a version that this one follows is missing".into()))?;
         signed.body.check_number(parents)?;
         if self.versions.len() >= VERSIONS_MAX {
-            return Err(Fault::verify(VersionError::BadParents));
+            return Err(Fault::rule("storage.full", "this MiMei has as many versions as can be kept"));
         }
         self.versions.insert(id, signed);
         Ok(true)

@@ -26,8 +26,10 @@ use crate::peer::calls::{self, Call};
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::{CommandError, ConnectionId, Shared};
 use crate::seal::Block;
-use crate::store::{Batch, Scan, Table};
-use crate::wire::{Answer, Ask, EnterAsk, Has, LookAnswer, LookAsk, PublishAsk, PutAsk, Records, Refusal, RefusalCode};
+use crate::store::{Batch, Scan, StoreError, Table};
+use crate::wire::{
+    Answer, Ask, EnterAsk, Has, KnownLog, LookAnswer, LookAsk, PublishAsk, PutAsk, Records, Refusal, RefusalCode,
+};
 
 /// Milliseconds until what went wrong is tried again, doubled each time.
 const RETRY_MS_MIN: u64 = 1_000;
@@ -289,7 +291,7 @@ async fn look_all(shared: &Shared, item: &Item, connection: &Connection) -> Resu
         item.seen.set(Some(shared.effects.now()));
         let before = item.state().has();
         {
-            let _lock = item.lock.hold(&shared.effects.schedule).await;
+            let _lock = item.for_change(shared).await?;
             records::take_in(shared, item, answer.records.clone(), Extra::default()).await?;
         }
         let is_stuck = item.state().has() == before && answer.records.logs.is_empty();
@@ -310,6 +312,12 @@ async fn bring(shared: &Shared, item: &Item, connection: &Connection, refusal: R
     Ok(())
 }
 
+/// What is sent was kept here before.
+fn check_kept(item: &Item) -> Result<(), Fault> {
+    let refused = || StoreError::Failed("a change was not kept; it is read again".to_string());
+    if item.is_stale.get() { Err(refused().into()) } else { Ok(()) }
+}
+
 /// Access first: it says who may bring the rest.
 async fn publish_access(
     shared: &Shared,
@@ -317,6 +325,7 @@ async fn publish_access(
     connection: &Connection,
     answer: &mut LookAnswer,
 ) -> Result<(), Fault> {
+    check_kept(item)?;
     let access: Vec<_> = item.state().access.records_after(&answer.has.access).into_iter().cloned().collect();
     for record in access {
         let records = Records { access: [record].into(), ..Records::default() };
@@ -329,17 +338,16 @@ async fn publish_access(
 
 async fn publish(shared: &Shared, item: &Item, connection: &Connection, answer: &LookAnswer) -> Result<(), Fault> {
     let (mut has, mut tips) = (answer.has.clone(), answer.tips.clone());
+    let all_logs = item.state().known_logs();
+    if item.state().records_after(&has, &all_logs).0 == Records::default() {
+        return Ok(());
+    }
+    // Our own log it has since the handshake; those of others who signed it may never have met.
+    let own = shared.log.borrow().user();
+    let mut logs: Vec<KnownLog> = all_logs.iter().filter(|log| log.user == own).cloned().collect();
     loop {
-        let (records, more) = {
-            let state = item.state();
-            // The relay told us the logs it knows by what it sent; our own it has since the handshake.
-            let logs: Vec<_> =
-                state.known_logs().into_iter().filter(|log| state.logs.contains_key(&log.user)).collect();
-            state.records_after(&has, &logs)
-        };
-        if records == Records::default() {
-            return Ok(());
-        }
+        check_kept(item)?;
+        let (records, more) = item.state().records_after(&has, &logs);
         let newest: Vec<HeadId> = records.heads.iter().map(|head| HeadId::of(&head.to_cbor())).collect();
         let ask = PublishAsk { seen: Some(tips), genesis: None, mimei: item.id, records };
         let Answer::Publish(answer) = calls::ask(shared, connection, Ask::Publish(Box::new(ask))).await? else {
@@ -350,6 +358,7 @@ async fn publish(shared: &Shared, item: &Item, connection: &Connection, answer: 
         if !more {
             return Ok(());
         }
+        logs.clone_from(&all_logs);
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn create(shared: &Rc<Shared>, new: NewItem) -> Result<ItemOutc
     let genesis = Genesis { app, ext, kind, name, author };
     let item = shared.items.get_or_add(&genesis.id());
     {
-        let _lock = item.lock.hold(&shared.effects.schedule).await;
+        let _lock = item.for_change(shared).await?;
         records::found(shared, &item, genesis).await?;
         let is_new = item.state().access.is_empty() && item.state().heads.is_empty();
         if is_public && is_new {
@@ -104,7 +104,7 @@ pub(super) async fn save(
     edits: Vec<Edit>,
     memo: String,
 ) -> Result<ItemOutcome, Fault> {
-    let lock = item.lock.hold(&shared.effects.schedule).await;
+    let lock = item.for_change(shared).await?;
     let by = signer(shared, item, Rights::of(&[Right::Save]))?;
     let joined = merge::base(shared, item).await?;
     let mut draft = Draft::new(shared, item)?;
@@ -308,7 +308,7 @@ async fn sign_head(
     last: VersionId,
     release: Option<VersionId>,
 ) -> Result<ItemOutcome, Fault> {
-    let lock = item.lock.hold(&shared.effects.schedule).await;
+    let lock = item.for_change(shared).await?;
     let by = signer(shared, item, right)?;
     let head = {
         let (state, time) = (item.state(), shared.effects.now());
@@ -328,7 +328,7 @@ pub(super) async fn share(
     rights: Rights,
     seed: Seed,
 ) -> Result<ItemOutcome, Fault> {
-    let lock = item.lock.hold(&shared.effects.schedule).await;
+    let lock = item.for_change(shared).await?;
     let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
     let secret = LinkSecret::generate(&seed);
     let who: Who = match to {

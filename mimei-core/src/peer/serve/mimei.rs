@@ -93,7 +93,7 @@ pub(super) async fn publish(shared: &Shared, connection: &Connection, ask: Publi
         let tips = item.state().tips(shared.effects.now());
         tips.all().iter().take(TIPS_SHOWN_MAX).map(|tip| tip.id).collect()
     };
-    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    let _lock = item.for_change(shared).await.map_err(items::Fault::refusal)?;
     let is_stale = seen.is_some_and(|seen| seen != tips_now());
     if !records.heads.is_empty() && is_stale {
         return Err(Refusal::new(RefusalCode::Conflict, "somebody else saved meanwhile; look again"));

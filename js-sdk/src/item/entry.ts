@@ -1,0 +1,68 @@
+/** The files of a version, and their bytes. */
+import type { Core } from "../core.js";
+import type { Options } from "./pieces.js";
+import { fetched, joined } from "./pieces.js";
+import { showable } from "./showable.js";
+import { count, fields, list, maybe, text, unknown } from "./view.js";
+
+/** One file of a version, as it was listed. */
+export interface Entry {
+  /** Its name in a folder; a file MiMei has none. */
+  readonly name: string | undefined;
+  /** What follows the dot where the name has none, from the MiMei. */
+  readonly ext: string;
+  /** Names exactly these bytes. */
+  readonly blob: string;
+  /** In bytes. */
+  readonly length: number;
+  /** What the writer says it is. It decides nothing: see `showable`. */
+  readonly type: string;
+}
+
+/** Reads what a version holds. It can change nothing. */
+export interface Reader {
+  /** Its files, by name. */
+  list(): Promise<Entry[]>;
+  /** The bytes, each piece verified, under a media type from which nothing runs. */
+  blob(entry: Entry, options?: Options): Promise<Blob>;
+  /** The same piece by piece; nothing is fetched far ahead of the reader. */
+  stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+export async function listVersion(core: Core, id: string, version: string, ext: string): Promise<Entry[]> {
+  return list(await core.call("list", { id, version })).map((value) => {
+    const said = fields(value);
+    const [blob, length, type] = [text(said["blob"]), count(said["length"]), text(said["type"])];
+    return { name: maybe(said["name"], text), ext, blob, length, type };
+  });
+}
+
+export function entryBlob(core: Core, id: string, entry: Entry, options: Options): Promise<Blob> {
+  return joined(entryPieces(core, id, entry, options), (head) => showable(entry, head).type);
+}
+
+export function entryStream(core: Core, id: string, entry: Entry, options: Options): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const pieces = entryPieces(core, id, entry, options);
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { value, done } = await pieces.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await pieces.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function entryPieces(core: Core, id: string, entry: Entry, options: Options): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const { blob, length, type } = entry;
+  return fetched(length, async (offset) => readPiece(await core.call("read", { id, blob, length, type, offset })), options);
+}
+
+function readPiece(value: unknown): Uint8Array<ArrayBuffer> {
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer ? (value as Uint8Array<ArrayBuffer>) : unknown();
+}

@@ -1,0 +1,217 @@
+/** What files and folders have in common: a live view, versions, and who may come. */
+import type { Core } from "../core.js";
+import { MimeiError } from "../errors.js";
+import { LiveSource } from "../live.js";
+import type { Live } from "../live.js";
+import { isObject } from "../protocol.js";
+import { withRelays } from "./address.js";
+import { entryBlob, entryStream, listVersion } from "./entry.js";
+import type { Entry, Reader } from "./entry.js";
+import { cut, unlessAborted } from "./pieces.js";
+import type { Options } from "./pieces.js";
+import { count, fields, readOpened, readSaved, text } from "./view.js";
+import type { ItemKind, ItemView, Opened, Saved, Version } from "./view.js";
+
+/** Which version: its number, its id, the newest one, or the one that visitors see. */
+export type At = "last" | "release" | number | string;
+
+/** One version, for ever as it is. There is no way to change it. */
+export interface Snapshot extends Reader {
+  readonly id: string;
+  readonly kind: ItemKind;
+  readonly version: string;
+  readonly number: number;
+}
+
+export interface Share {
+  /** `link`: whoever has the link. `everyone`: whoever knows the id; what it holds is then not secret. */
+  readonly to: "link" | "everyone";
+  readonly can: "read" | "write";
+}
+
+export interface PutOptions extends Options {
+  /** What is said of the version. */
+  readonly memo?: string;
+}
+
+/** A file or a folder that is shared, versioned and signed. */
+export interface Item extends AsyncDisposable {
+  readonly id: string;
+  readonly kind: ItemKind;
+  /** How it looks from here; it follows what others do, too. */
+  readonly view: Live<ItemView>;
+  readonly versions: readonly Version[];
+  /** The version that the link asked for by which this was opened. */
+  readonly asked: string | undefined;
+  /** The files of a version; without `at`, those of `view.current`. Rejects with `mimei.empty` before the first version. */
+  list(at?: At): Promise<Entry[]>;
+  blob(entry: Entry, options?: Options): Promise<Blob>;
+  stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
+  at(at: At): Promise<Snapshot>;
+  /** Chooses the version that visitors see. */
+  release(at: At): Promise<void>;
+  /** Settles on one of several tips: `version` is the `last` of the one that stays. */
+  choose(version: string): Promise<void>;
+  /** Joins all tips into one version. */
+  merge(): Promise<Saved>;
+  /** Lets others in. The link holds its own key: who has it has the right, and it names the relay. */
+  share(share: Share): Promise<{ link: string }>;
+  /** Resolves when a relay has everything. */
+  settled(options?: { signal?: AbortSignal }): Promise<void>;
+  /** No longer follows it. What is stored stays. */
+  close(): Promise<void>;
+}
+
+/** What an item needs from outside. */
+export interface ItemDoors {
+  readonly core: Core;
+  /** The pasteable addresses of the relays that have it. */
+  relays(): Promise<readonly string[]>;
+  /** Called once, when it is closed. */
+  closed(item: ItemBase): void;
+}
+
+export interface Edit {
+  readonly name?: string;
+  readonly file?: { readonly pieces: readonly string[]; readonly length: number; readonly type: string };
+}
+
+export abstract class ItemBase implements Item {
+  abstract readonly kind: ItemKind;
+  readonly id: string;
+  readonly asked: string | undefined;
+  readonly #doors: ItemDoors;
+  readonly #view: LiveSource<ItemView>;
+  readonly #unhook: () => void;
+  #looking: Promise<void> | undefined;
+  #stale = false;
+  #closed = false;
+
+  constructor(doors: ItemDoors, { view, at }: Opened, isAsked: boolean) {
+    this.id = view.id;
+    this.asked = isAsked ? at : undefined;
+    this.#doors = doors;
+    this.#view = new LiveSource(view);
+    this.#unhook = doors.core.on("item", (data) => {
+      // What cannot be looked at now is looked at with the next change; a command that needs it says why.
+      if (isObject(data) && data["id"] === this.id) this.#look().catch(() => {});
+    });
+  }
+
+  get view(): Live<ItemView> {
+    return this.#view;
+  }
+
+  get versions(): readonly Version[] {
+    return this.#view.value.versions;
+  }
+
+  async list(at?: At): Promise<Entry[]> {
+    const version = at === undefined ? this.#current() : (await this.#resolve(at)).version;
+    return await listVersion(this.#doors.core, this.id, version, this.#view.value.ext);
+  }
+
+  blob(entry: Entry, options: Options = {}): Promise<Blob> {
+    return entryBlob(this.#doors.core, this.id, entry, options);
+  }
+
+  stream(entry: Entry, options: Options = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return entryStream(this.#doors.core, this.id, entry, options);
+  }
+
+  async at(at: At): Promise<Snapshot> {
+    const { version, number } = await this.#resolve(at);
+    const { core } = this.#doors;
+    const { id, kind } = this;
+    const { ext } = this.#view.value;
+    return Object.freeze({
+      ...{ id, kind, version, number },
+      list: () => listVersion(core, id, version, ext),
+      blob: (entry: Entry, options: Options = {}) => entryBlob(core, id, entry, options),
+      stream: (entry: Entry, options: Options = {}) => entryStream(core, id, entry, options),
+    });
+  }
+
+  async release(at: At): Promise<void> {
+    const { version } = await this.#resolve(at);
+    await this.#change("release", { version });
+  }
+
+  async choose(version: string): Promise<void> {
+    await this.#change("choose", { version });
+  }
+
+  async merge(): Promise<Saved> {
+    return readSaved(await this.#change("merge", {}));
+  }
+
+  async share({ to, can }: Share): Promise<{ link: string }> {
+    const link = text(await this.#change("share", { to, can }));
+    return { link: withRelays(link, await this.#doors.relays()) };
+  }
+
+  async settled({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    await unlessAborted(this.#doors.core.call("settle", { id: this.id }), signal);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unhook();
+    this.#view.end();
+    this.#doors.closed(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Seals and keeps the pieces of a file; nothing names them before they are saved. */
+  protected async sealed(content: Blob | string, options: PutOptions): Promise<NonNullable<Edit["file"]>> {
+    const blob = typeof content === "string" ? new Blob([content], { type: "text/plain;charset=utf-8" }) : content;
+    const { core } = this.#doors;
+    const pieces = await cut(blob, async (bytes) => text(await core.call("piece", { id: this.id, bytes })), options);
+    return { pieces, length: blob.size, type: claimed(blob.type) };
+  }
+
+  protected async save(edits: readonly Edit[], { memo = "", signal }: PutOptions): Promise<Saved> {
+    signal?.throwIfAborted();
+    return readSaved(await this.#change("save", { edits, memo }));
+  }
+
+  /** Does it, and resolves when the view shows it. */
+  async #change(method: string, args: object): Promise<unknown> {
+    const value = await this.#doors.core.call(method, { id: this.id, ...args });
+    await this.#look().catch(() => {}); // It is done even if it cannot be looked at.
+    return value;
+  }
+
+  #current(): string {
+    const { current } = this.#view.value;
+    if (current !== undefined) return current.version;
+    throw new MimeiError("mimei.empty", "Nothing was saved in it yet.", { retry: "later" });
+  }
+
+  async #resolve(at: At): Promise<{ version: string; number: number }> {
+    const said = fields(await this.#doors.core.call("resolve", { id: this.id, at: String(at) }));
+    return { version: text(said["version"]), number: count(said["number"]) };
+  }
+
+  /** One look at a time; what changes during one is seen by the next. */
+  #look(): Promise<void> {
+    this.#stale = true;
+    return (this.#looking ??= this.#lookWhileStale().finally(() => (this.#looking = undefined)));
+  }
+
+  async #lookWhileStale(): Promise<void> {
+    while (this.#stale && !this.#closed) {
+      this.#stale = false;
+      this.#view.set(readOpened(await this.#doors.core.call("view", { id: this.id })).view);
+    }
+  }
+}
+
+/** A media type is a claim; what the core would refuse as one is not made. */
+function claimed(type: string): string {
+  return /^[\x20-\x7e]{0,127}$/.test(type) ? type : "";
+}

@@ -1,0 +1,90 @@
+/** A core that keeps everything in memory and speaks as the real one does; `refuse` makes a method fail. */
+import { MimeiError } from "../dist/errors.js";
+
+const PIECE_BYTES = 262_144;
+export const ID = "b" + "a".repeat(58);
+export const RELAY = "relay:" + "u".repeat(10);
+
+export function fakeCore({ kind = "folder", rights = ["read", "write", "save", "release", "setRights"] } = {}) {
+  const listeners = new Set();
+  const pieces = new Map();
+  const state = { versions: [], tips: [], files: new Map(), unsentBlocks: 0, warning: undefined };
+  const core = { calls: [], running: 0, runningMost: 0, refuse: {}, state, pieces, sharedLink: `mimei:${ID}?h=head#secret` };
+
+  const opened = (more = {}) => ({
+    id: ID,
+    ...{ kind, ext: "", app: "com.example.test", author: "me", rights, everyone: [] },
+    tips: state.tips.map((tip) => ({ ...tip })),
+    tipsTotal: state.tips.length,
+    versions: state.versions.map((version) => ({ ...version })),
+    unsentBlocks: state.unsentBlocks,
+    waiting: state.unsentBlocks > 0,
+    ...(state.warning && { warning: state.warning }),
+    ...more,
+  });
+
+  /** What somebody saved, here or elsewhere. */
+  core.saved = (edits) => {
+    const number = state.versions.length + 1;
+    const version = `v${number}`;
+    const before = state.files.get(state.tips[0]?.last) ?? [];
+    const after = new Map(before.map((file) => [file.name, file]));
+    for (const { name, file } of edits) {
+      if (file === undefined) after.delete(name);
+      else after.set(name, { ...(name && { name }), blob: file.pieces.join("+"), length: file.length, type: file.type });
+    }
+    state.files.set(version, [...after.values()]);
+    state.versions.push({ version, number, timeMs: 1_000 * number, by: "me", parents: [] });
+    state.tips = [{ head: `h${number}`, last: version, ...(state.tips[0]?.release && { release: state.tips[0].release }) }];
+    return { version, number, keptTwice: [] };
+  };
+  core.emit = (name, data) => [...listeners].filter((each) => each.name === name).forEach(({ heard }) => heard(data));
+
+  const methods = {
+    create: () => opened(),
+    open: () => opened(core.openedMore),
+    view: () => opened(),
+    known: () => [ID],
+    piece: ({ bytes }) => {
+      const name = `p${pieces.size}`;
+      pieces.set(name, bytes);
+      return name;
+    },
+    save: ({ edits }) => core.saved(edits),
+    list: ({ version }) => state.files.get(version),
+    read: ({ blob, offset }) => pieces.get(blob.split("+")[offset / PIECE_BYTES]).slice(),
+    share: () => core.sharedLink,
+    release: ({ version }) => void (state.tips[0].release = version),
+    choose: ({ version }) => void (state.tips = state.tips.filter(({ last }) => last === version)),
+    merge: () => core.saved([]),
+    settle: () => undefined,
+    resolve: ({ at }) => {
+      const { last, release } = state.tips[0] ?? {};
+      const wanted = { last, release }[at] ?? at;
+      const found = state.versions.find(({ version, number }) => version === wanted || String(number) === wanted);
+      if (found === undefined) throw new MimeiError("mimei.notFound", "there is no such version");
+      return { version: found.version, number: found.number };
+    },
+  };
+
+  core.call = async (method, args) => {
+    core.calls.push({ method, args });
+    core.runningMost = Math.max(core.runningMost, (core.running += 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    core.running -= 1;
+    const error = core.refuse[method]?.(args);
+    if (error) throw error;
+    return methods[method](args);
+  };
+  core.on = (name, heard) => {
+    const listener = { name, heard };
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
+  core.listening = () => listeners.size;
+  core.of = (method) => core.calls.filter((call) => call.method === method).map(({ args }) => args);
+  return core;
+}
+
+/** Relays of which the page's own is online, as connection 7. */
+export const fakeRelays = () => ({ reach: async () => ({ session: { conn: 7 }, address: RELAY }) });
