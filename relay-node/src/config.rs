@@ -13,12 +13,15 @@ use serde::Deserialize;
 /// A configuration file that says every default.
 pub const EXAMPLE: &str = include_str!("../mimei.toml");
 
+/// The settings' name in a relay's data directory; a person's has none.
+pub const SETTINGS: &str = "mimei.toml";
+
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6464);
 const SEND_BUFFER_KIB_DEFAULT: u32 = 64;
 /// Chromium drops candidates with lower ports, all but a few on public addresses.
 const UDP_PORT_MIN: u16 = 1024;
 
-/// Where everything of a relay or person lies, as flag or environment.
+/// Where everything of a relay lies, as flag or environment.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DataFlag {
     /// Directory of keys, settings and data [default: ~/.mimei]
@@ -105,7 +108,7 @@ impl Config {
     /// Reads the file and lays flags and environment over it.
     pub fn load(flags: Flags) -> Result<Self, ConfigError> {
         let data = flags.data.directory()?;
-        let file = read(&data.join("mimei.toml"))?;
+        let file = read(&data.join(SETTINGS))?;
         let listen = flags.listen.or(file.listen).unwrap_or(LISTEN_DEFAULT);
         let rtc = first_given(flags.rtc, file.rtc).unwrap_or_else(|| vec![listen]);
         let announce = first_given(flags.announce, file.announce).unwrap_or_default();

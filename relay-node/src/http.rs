@@ -1,5 +1,6 @@
-//! The relay over HTTP: signalling, WebSocket, who it is, and the demo site.
+//! The relay over HTTP: signalling, WebSocket, who it is, what everyone may read, and the demo site.
 
+mod mm;
 mod security;
 mod site;
 
@@ -47,6 +48,7 @@ pub fn router(doors: Arc<Doors>) -> Router {
         .route("/ws", get(websocket))
         .route("/.well-known/mimei", get(well_known))
         .route("/health", get(health))
+        .merge(mm::routes(doors.driver.clone()))
         .fallback(get(site::serve))
         .layer(DefaultBodyLimit::max(OFFER_BYTES_MAX))
         .layer(axum::middleware::map_response(security::headers))

@@ -10,6 +10,7 @@
 //! | [`rtc`] | data channels, all on one UDP port |
 //! | [`http`] | signalling, WebSocket, demo site |
 
+pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod http;

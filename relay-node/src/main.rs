@@ -1,9 +1,10 @@
-//! `mimei`: run a relay, or look at one.
+//! `mimei`: run a relay, look at one, or share files through one.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use relay_node::config::{Config, DataFlag, EXAMPLE, Flags};
+use relay_node::cli::{self, Add, Get, Show};
+use relay_node::config::{Config, DataFlag, EXAMPLE, Flags, SETTINGS};
 use relay_node::driver::now;
 use relay_node::keys::Keys;
 use relay_node::relay::Relay;
@@ -23,9 +24,15 @@ enum Command {
     Run(Flags),
     /// Print this relay's user id and device
     Id(DataFlag),
+    /// Add files to a MiMei and print a link to it
+    Add(Add),
+    /// Fetch what a link names
+    Get(Get),
+    /// Show what a MiMei is, its versions and its files
+    Show(Show),
 }
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = cli::Failure;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -34,6 +41,9 @@ async fn main() -> ExitCode {
     let result = match line.command {
         Command::Run(flags) => run(flags).await,
         Command::Id(data) => id(&data),
+        Command::Add(args) => cli::add(&args).await.map(|link| println!("{link}")),
+        Command::Get(args) => get(&args).await,
+        Command::Show(args) => cli::show(&args).await.map(|text| print!("{text}")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,7 +63,7 @@ fn log() {
 
 async fn run(flags: Flags) -> Result<(), Failure> {
     let config = Config::load(flags)?;
-    let settings = config.data.join("mimei.toml");
+    let settings = config.data.join(SETTINGS);
     let relay = Relay::start(config).await?;
     if !settings.exists() {
         std::fs::write(&settings, EXAMPLE)?;
@@ -79,6 +89,13 @@ async fn wait_for_the_end() -> std::io::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),
     }
+}
+
+async fn get(args: &Get) -> Result<(), Failure> {
+    for path in cli::get(args).await? {
+        println!("{}", path.display());
+    }
+    Ok(())
 }
 
 fn id(flag: &DataFlag) -> Result<(), Failure> {

@@ -47,7 +47,9 @@ impl Store {
         let blocks: PathBuf = directory.join("blocks");
         std::fs::create_dir_all(&blocks).map_err(failed)?;
         let database = Database::create(directory.join("mimei.redb")).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => failed("another relay runs on this data directory; stop it first"),
+            DatabaseError::DatabaseAlreadyOpen => {
+                failed("another mimei works with this data directory; stop it first, or name another with --data")
+            }
             other => failed(other),
         })?;
         create_tables(&database).map_err(failed)?;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { launch, newPage } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
+import * as files from "./parts/files.mjs";
 import { look } from "./parts/look.mjs";
 import { noNamespaces, twoMachines, wrapped } from "./parts/network.mjs";
 import { startRelay } from "./parts/relay.mjs";
@@ -46,4 +47,18 @@ test("from another machine a secure page without a relay of its own reaches one 
   assert.equal(await demo.value(page, "relay-trust"), "expected");
   assert.equal(await demo.value(page, "relay-id"), relay.user);
   assert.ok((await demo.ping(page)) >= 0);
+});
+
+test("from another machine a file goes through the relay to a second page", { skip }, async (t) => {
+  const site = await startStaticSite(t, far);
+  const bytes = files.noise(600_000);
+  const author = await newPage(t, browser);
+  await author.goto(site);
+  await demo.connectTo(author, relay.address);
+  await demo.state(author, "online");
+  const url = await files.share(author, [files.file("noise.bin", bytes)]);
+  await files.sent(author);
+  const reader = await newPage(t, browser);
+  await files.open(reader, url);
+  assert.deepEqual((await files.save(reader, "noise.bin")).bytes, bytes);
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { launch, newPage } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
+import * as files from "./parts/files.mjs";
 import { startRelay } from "./parts/relay.mjs";
 import { ONE_WAY_MS, startTcpShaper, startUdpShaper } from "./parts/shaper.mjs";
 
@@ -29,6 +30,21 @@ describe("over a long line with losses", { concurrency: true }, () => {
       const median = rtts.sort((a, b) => a - b)[PINGS >> 1];
       assert.ok(median < 4 * 2 * ONE_WAY_MS, `most go through at once: ${rtts}`);
       assert.deepEqual(await page.evaluate(() => globalThis.statesSeen), ["connecting", "online"]);
+    });
+  }
+
+  for (const way of ["rtc-direct", "ws"]) {
+    test(`by ${way} a file goes from page to page, byte for byte`, async (t) => {
+      const bytes = files.noise(700_000);
+      const author = await newPage(t, browser);
+      await demo.openOnline(author, `${origin}/?way=${way}`);
+      const url = new URL(await files.share(author, [files.file("noise.bin", bytes)]));
+      await files.sent(author);
+      url.searchParams.set("way", way);
+      const reader = await newPage(t, browser);
+      await files.open(reader, url.href);
+      assert.equal(await demo.value(reader, "relay-way"), way);
+      assert.deepEqual((await files.save(reader, "noise.bin")).bytes, bytes);
     });
   }
 

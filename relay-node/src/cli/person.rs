@@ -1,0 +1,116 @@
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use mimei_core::address::RelayAddress;
+use mimei_core::limits::AUTHOR_BYTES_MAX;
+use mimei_core::peer::{Command, ConnectionId, Expect, ItemCommand, ItemOutcome, Outcome, PeerConfig};
+use mimei_core::wire::noise::{Binding, Transport};
+
+use super::{Failure, explained};
+use crate::driver::{Driver, DriverParts, now};
+use crate::keys::{Keys, create_private};
+use crate::rtc::{Certificate, DirectTarget, RtcEndpoint, RtcOptions};
+use crate::store::Store;
+
+/// Remembers the relay that was used last.
+const RELAY_FILE: &str = "relay";
+
+/// Somebody with an identity, a store and, once connected, a relay.
+pub struct Person {
+    directory: PathBuf,
+    driver: Driver,
+    certificate: Option<Certificate>,
+    rtc: Option<RtcEndpoint>,
+}
+
+impl Person {
+    /// Opens the data directory, or makes an identity in it.
+    ///
+    /// # Errors
+    /// If another program works with it or it cannot be used.
+    pub fn open(directory: &Path) -> Result<Self, Failure> {
+        create_private(directory).map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
+        let store = Store::open(directory)?;
+        let keys = Keys::load_or_create(directory, now())?;
+        let config = PeerConfig {
+            device: keys.device.keys().sign,
+            log: keys.log,
+            vault: keys.vault,
+            author_bytes_max: AUTHOR_BYTES_MAX,
+        };
+        let driver = Driver::start(DriverParts { config, device: keys.device, store })?;
+        Ok(Self { directory: directory.to_owned(), driver, certificate: Some(keys.certificate), rtc: None })
+    }
+
+    /// The relay that was used last.
+    pub fn last_relay(&self) -> Option<RelayAddress> {
+        std::fs::read_to_string(self.directory.join(RELAY_FILE)).ok()?.trim().parse().ok()
+    }
+
+    /// Opens a session with the first relay that answers, and remembers it.
+    ///
+    /// # Errors
+    /// What the last one failed of.
+    pub async fn connect(&mut self, relays: &[RelayAddress]) -> Result<ConnectionId, Failure> {
+        let mut failed: Failure = "no relay is named".into();
+        for relay in relays {
+            match self.dial(relay).await {
+                Ok(session) => {
+                    // Only a convenience: without it the next call needs --to.
+                    let _ = std::fs::write(self.directory.join(RELAY_FILE), relay.to_string());
+                    return Ok(session);
+                }
+                Err(error) => failed = format!("cannot reach relay {}: {error}", relay.user).into(),
+            }
+        }
+        Err(failed)
+    }
+
+    async fn dial(&mut self, relay: &RelayAddress) -> Result<ConnectionId, Failure> {
+        if self.rtc.is_none() {
+            let certificate = self.certificate.take().ok_or("the certificate is in use")?;
+            self.rtc = Some(RtcEndpoint::bind(RtcOptions::new(sockets_for(relay)), certificate).await?);
+        }
+        let rtc = self.rtc.as_ref().ok_or("there is no socket")?;
+        let target = DirectTarget { addrs: relay.addrs.clone(), fingerprint: relay.fingerprint };
+        let connection = rtc.dial(target).await?;
+        let fingerprints = [connection.local_fingerprint(), connection.remote_fingerprint()];
+        let binding = Binding { transport: Transport::Rtc, fingerprints: Some(fingerprints) };
+        Ok(self.driver.dialled(connection.into(), binding, Expect::User(relay.user)).await?)
+    }
+
+    /// Carries out a command about a MiMei.
+    ///
+    /// # Errors
+    /// A sentence that says why not.
+    pub async fn item(&self, command: ItemCommand) -> Result<ItemOutcome, Failure> {
+        match self.driver.command(Command::Item(command)).await {
+            Ok(Outcome::Item(outcome)) => Ok(outcome),
+            Ok(other) => Err(format!("an outcome of another kind: {other:?}").into()),
+            Err(error) => Err(explained(error)),
+        }
+    }
+
+    /// Says goodbye to the relay.
+    pub async fn leave(self) {
+        self.driver.shutdown().await;
+        if let Some(rtc) = self.rtc {
+            rtc.shutdown().await;
+        }
+    }
+}
+
+/// One socket for each address family of the relay; a relay on this machine is called from this machine.
+fn sockets_for(relay: &RelayAddress) -> Vec<SocketAddr> {
+    let any_port = |is_v4: bool, is_loopback: bool| -> SocketAddr {
+        match (is_v4, is_loopback) {
+            (true, true) => (Ipv4Addr::LOCALHOST, 0).into(),
+            (true, false) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            (false, true) => (Ipv6Addr::LOCALHOST, 0).into(),
+            (false, false) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        }
+    };
+    let of = |is_v4: bool| relay.addrs.iter().filter(move |at| at.is_ipv4() == is_v4);
+    let families = [true, false].into_iter().filter(|is_v4| of(*is_v4).next().is_some());
+    families.map(|is_v4| any_port(is_v4, of(is_v4).all(|at| at.ip().is_loopback()))).collect()
+}
