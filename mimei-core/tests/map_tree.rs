@@ -22,5 +22,7 @@ mod reads;
 mod reference;
 #[path = "map/store.rs"]
 mod store;
+#[path = "map/vectors.rs"]
+mod vectors;
 #[path = "map/world.rs"]
 mod world;

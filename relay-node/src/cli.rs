@@ -34,8 +34,9 @@ pub struct Who {
     /// Directory of this person's keys and data [default: ~/.local/share/mimei]
     #[arg(long, env = "MIMEI_HOME")]
     pub data: Option<PathBuf>,
-    /// Address of the relay, as `mimei run` prints it [default: the one in the link, else the last one used]
-    #[arg(long, env = "MIMEI_RELAY")]
+    /// Address of the relay, as `mimei run` prints it [default: the one in the link, else MIMEI_RELAY, else
+    /// the one last named here]
+    #[arg(long)]
     pub to: Option<String>,
 }
 
@@ -52,11 +53,17 @@ impl Who {
     /// The relays to try, the likeliest first.
     fn relays(&self, link: Option<&Link>, person: &Person) -> Result<Vec<RelayAddress>, Failure> {
         if let Some(to) = &self.to {
-            return Ok(vec![to.trim().parse()?]);
+            let relay = to.trim().parse()?;
+            // Named by the person; one that a link brings is not made the default.
+            person.remember(&relay);
+            return Ok(vec![relay]);
         }
         let in_link = link.map(|link| link.relays.clone()).unwrap_or_default();
         if !in_link.is_empty() {
             return Ok(in_link);
+        }
+        if let Ok(to) = std::env::var("MIMEI_RELAY") {
+            return Ok(vec![to.trim().parse()?]);
         }
         let last = person.last_relay().ok_or("no relay is known; name one with --to <address>")?;
         Ok(vec![last])

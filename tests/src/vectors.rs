@@ -14,15 +14,17 @@
 //! | `packet` | a packet before Noise | it starts or completes a frame |
 
 use mimei_core::cbor::{Bytes, Cbor, DecodeError, Writer};
-use mimei_core::cid::{Cid, Codec, EntryId};
+use mimei_core::cid::{AccessId, Cid, Codec, EntryId, HeadId, MimeiId};
 use mimei_core::identity::{AddDevice, Entry, IdentityLog, RevokeDevice, SealGeneration};
+use mimei_core::mimei::{App, Ext, Genesis, Kind};
 use mimei_core::secret::{self, DeviceSecrets, NewIdentity, SealSecret};
 use mimei_core::sign::{Domain, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Proof, Role, SessionClaim};
 use mimei_core::wire::{
-    Answer, Ask, Bye, Frame, FrameError, Hello, LogAnswer, LogAsk, Message, Nothing, Reassembler, Refusal, RefusalCode,
-    packets_of,
+    Answer, Ask, Bye, EnterAsk, Exercise, Frame, FrameError, GetAsk, Has, Hello, KnownLog, LogAnswer, LogAsk, LogPart,
+    LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Reassembler, Records, Refusal,
+    RefusalCode, Tell, packets_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -301,12 +303,54 @@ fn messages(maker: &mut Maker, people: &People) {
     maker.add("message", "text that is not UTF-8", &replace(&bye, "ä".as_bytes(), &[0xc3, 0x28]));
     maker.add("message", "text longer than the message", &replace(&bye, &[0x71], &[0x78, 0xff]));
     maker.add("message", "nothing", &[]);
-    for code in ["busy", "notFound", "denied", "invalid", "conflict", "full", "store"] {
+    for (name, message) in about_mimeis(people) {
+        maker.add("message", name, &message.to_cbor());
+    }
+    for code in ["busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store"] {
         let code = RefusalCode::from_name(code).expect("a code of ours");
         let refusal = Message::Refuse((0, Refusal::new(code, "")));
         maker.add("message", &format!("refused: {}", code.as_str()), &refusal.to_cbor());
     }
     maker.add("message", "bytes where text belongs", &replace(&bye, b"\x64code", &Bytes(b"code".to_vec()).to_cbor()));
+}
+
+fn about_mimeis(people: &People) -> [(&'static str, Message); 9] {
+    let (mimei, user) = (MimeiId::of(b"a MiMei"), people.log.user());
+    let cid = Cid::of(Codec::Raw, b"a block");
+    let link = people.new.device.keys().sign;
+    let sig = people.new.device.sign(Domain::Exercise, &Exercise { mimei, session: [5; 32] }.to_cbor());
+    let has = Has { heads: vec![HeadId::of(b"a head")], access: vec![AccessId::of(b"an access record")] };
+    let (app, ext) = (App::new("org.example.notes").expect("in form"), Ext::new("txt").expect("in form"));
+    let genesis = Genesis { app, ext, kind: Kind::File, name: [3; 32], author: user };
+    let logs = vec![KnownLog { user, known: people.log.tips() }];
+    let entries = people.log.entries();
+    let records = Records { logs: vec![LogPart { user, entries }], ..Records::default() };
+    let look = LookAsk { has: has.clone(), logs, mimei, watch: true };
+    let publish = PublishAsk {
+        seen: Some(has.heads.clone()),
+        mimei,
+        genesis: Some(genesis.clone()),
+        records: Records::default(),
+    };
+    let tips = has.heads.clone();
+    let answer = LookAnswer { has, more: false, tips: tips.clone(), total: 1, genesis, records };
+    [
+        ("using a link", Message::Ask((0, Ask::Enter(EnterAsk { sig, link, mimei })))),
+        ("looking and watching", Message::Ask((2, Ask::Look(look)))),
+        ("what is new", Message::Answer((2, Answer::Look(Box::new(answer))))),
+        ("publishing a first record", Message::Ask((4, Ask::Publish(Box::new(publish))))),
+        ("published", Message::Answer((4, Answer::Publish(PublishAnswer { tips })))),
+        ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei })))),
+        ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei })))),
+        ("there is news", Message::Tell(Tell { mimei })),
+        (
+            "nothing is seen",
+            Message::Ask((
+                10,
+                Ask::Publish(Box::new(PublishAsk { seen: None, mimei, genesis: None, records: Records::default() })),
+            )),
+        ),
+    ]
 }
 
 fn packets(maker: &mut Maker) {

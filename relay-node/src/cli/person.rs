@@ -47,7 +47,13 @@ impl Person {
         std::fs::read_to_string(self.directory.join(RELAY_FILE)).ok()?.trim().parse().ok()
     }
 
-    /// Opens a session with the first relay that answers, and remembers it.
+    /// Makes a relay the default of the next calls.
+    pub fn remember(&self, relay: &RelayAddress) {
+        // Only a convenience: without it the next call needs --to.
+        let _ = std::fs::write(self.directory.join(RELAY_FILE), relay.to_string());
+    }
+
+    /// Opens a session with the first relay that answers.
     ///
     /// # Errors
     /// What the last one failed of.
@@ -55,11 +61,7 @@ impl Person {
         let mut failed: Failure = "no relay is named".into();
         for relay in relays {
             match self.dial(relay).await {
-                Ok(session) => {
-                    // Only a convenience: without it the next call needs --to.
-                    let _ = std::fs::write(self.directory.join(RELAY_FILE), relay.to_string());
-                    return Ok(session);
-                }
+                Ok(session) => return Ok(session),
                 Err(error) => failed = format!("cannot reach relay {}: {error}", relay.user).into(),
             }
         }

@@ -13,7 +13,7 @@ use crate::cid::{Cid, MimeiId, VersionId};
 use crate::limits::SCAN_ROWS_MAX;
 use crate::link::At;
 use crate::map::{Map, Range};
-use crate::mimei::{Contents, Kind, Piece, Right, StateKey};
+use crate::mimei::{Contents, Kind, PIECE_BYTES, Piece, Right, StateKey};
 use crate::peer::Shared;
 use crate::store::{Scan, Table};
 
@@ -163,8 +163,11 @@ fn contents(value: crate::map::ValueRef<'_>) -> Result<Contents, Fault> {
 }
 
 pub(super) async fn piece(shared: &Shared, item: &Item, contents: Contents, offset: u64) -> Result<ItemOutcome, Fault> {
-    let length = crate::mimei::pieces(contents.length).find(|(at, _)| *at == offset).map(|(_, length)| length);
-    let length = length.ok_or_else(|| Fault::argument("a piece begins at a multiple of 262,144 within the file"))?;
+    let piece_bytes = u64::from(PIECE_BYTES);
+    if !offset.is_multiple_of(piece_bytes) || (offset >= contents.length && offset > 0) {
+        return Err(Fault::argument("a piece begins at a multiple of 262,144 within the file"));
+    }
+    let length = (contents.length - offset).min(piece_bytes) as u32;
     let cid = if contents.is_one_piece() {
         contents.blob
     } else {
