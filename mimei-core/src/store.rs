@@ -56,9 +56,11 @@ tables! {
     "usage/1" => Usage,
     /// Links by which MiMeis were opened. Key: MimeiId's hash. Value: the secret, sealed for this user.
     "link/1" => Link,
-    /// What no relay has yet. Key: MimeiId's hash, number (8 bytes, big endian). Value: a block's address;
-    /// under the largest number nothing: records wait.
+    /// What no relay has yet. Key: MimeiId's hash, number (8 bytes, big endian), the block's address. Value:
+    /// the same address; under the largest number alone nothing: records wait.
     "outbox/1" => Outbox,
+    /// What this device signed last. Key: MimeiId's hash. Value: the address of a head or access record.
+    "own/1" => Own,
 }
 
 /// A key in a table.

@@ -9,11 +9,12 @@ use mimei_core::peer::{
     Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
     PeerConfig,
 };
-use mimei_core::secret::DeviceSecrets;
+use mimei_core::secret::{DeviceSecrets, RootSecrets};
 use mimei_core::time::Millis;
+use mimei_core::vault::Vault;
 use mimei_core::wire::noise::{Binding, Role};
 
-use crate::people::empty_vault;
+use crate::people::{empty_vault, vault_of};
 use crate::random::Random;
 use crate::sim::MemoryStore;
 
@@ -41,12 +42,19 @@ pub struct Solo {
 impl Solo {
     /// A peer that acts by `device` for the log's user.
     pub fn new(device: DeviceSecrets, log: IdentityLog, seed: u64) -> Self {
-        let peer = Peer::new(PeerConfig {
-            device: device.keys().sign,
-            vault: empty_vault(&log),
-            log,
-            author_bytes_max: AUTHOR_BYTES_MAX,
-        });
+        let vault = empty_vault(&log);
+        Self::with_vault(device, log, vault, seed)
+    }
+
+    /// A peer that has the secrets of its user too.
+    pub fn with_root(device: DeviceSecrets, log: IdentityLog, root: &RootSecrets, seed: u64) -> Self {
+        let vault = vault_of(&log, root);
+        Self::with_vault(device, log, vault, seed)
+    }
+
+    fn with_vault(device: DeviceSecrets, log: IdentityLog, vault: Vault, seed: u64) -> Self {
+        let config = PeerConfig { device: device.keys().sign, log, vault, author_bytes_max: AUTHOR_BYTES_MAX };
+        let peer = Peer::new(config);
         Self {
             peer,
             store: MemoryStore::default(),

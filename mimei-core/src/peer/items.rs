@@ -31,7 +31,8 @@ pub(super) use sync::{met, told};
 use super::connection::Connection;
 use super::task::{Lock, LockGuard, Signal};
 use super::{ConnectionId, Event, Shared};
-use crate::cid::{MimeiId, UserId};
+use crate::cbor::Cbor;
+use crate::cid::{Cid, MimeiId, UserId};
 use crate::identity::IdentityLog;
 use crate::limits::ITEMS_MAX;
 use crate::mimei::Genesis;
@@ -73,11 +74,21 @@ pub(super) struct Item {
 struct Outbox {
     next: u64,
     blocks: u64,
+    /// Blocks whose change of the store is not answered yet.
+    pending: u64,
     /// Which change of the records was the last; none if a relay has them all.
     records: Option<u64>,
 }
 
 impl Outbox {
+    /// The store has answered about so many blocks.
+    fn answered(&mut self, blocks: usize, kept: bool) {
+        self.pending -= blocks as u64;
+        if !kept {
+            self.gone(blocks);
+        }
+    }
+
     /// So many blocks were sent, or never came in.
     fn gone(&mut self, blocks: usize) {
         self.blocks = self.blocks.saturating_sub(blocks as u64);
@@ -141,6 +152,18 @@ impl Item {
             self.is_stale.set(false);
         }
         Ok(guard)
+    }
+
+    /// As [`for_change`](Self::for_change), for what this device signs next. Says what it signed last: in two
+    /// tabs of one profile the other may have signed since, and what does not follow that would be a fork.
+    pub(super) async fn to_sign<'a>(&'a self, shared: &'a Shared) -> Result<(LockGuard<'a>, Option<Vec<u8>>), Fault> {
+        let guard = self.for_change(shared).await?;
+        let last = shared.effects.row(records::own_key(&self.id)).await?;
+        let id = last.as_ref().and_then(|last| Cid::from_cbor(last).ok());
+        if id.is_some_and(|id| !self.state().has_record(&id)) {
+            records::load(shared, self).await?;
+        }
+        Ok((guard, last))
     }
 
     fn is_waiting(&self) -> bool {

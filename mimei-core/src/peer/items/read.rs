@@ -13,7 +13,7 @@ use crate::cid::{Cid, MimeiId, VersionId};
 use crate::limits::SCAN_ROWS_MAX;
 use crate::link::At;
 use crate::map::{Map, Range};
-use crate::mimei::{Contents, Kind, PIECE_BYTES, Piece, Right, StateKey};
+use crate::mimei::{Contents, Kind, PIECE_BYTES, Piece, Right, Rights, StateKey};
 use crate::peer::Shared;
 use crate::store::{Scan, Table};
 
@@ -24,11 +24,16 @@ pub(super) fn empty() -> Fault {
     Fault::rule("mimei.empty", "nothing has been saved here yet")
 }
 
-pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
+/// What this device may do, by its user and by the link that it has.
+pub(super) fn rights(shared: &Shared, item: &Item) -> Rights {
     let (state, now) = (item.state(), shared.effects.now());
-    let user = shared.log.borrow().user();
     let link = shared.vault.borrow().link_key(&item.id);
     let by_link = link.map(|link| state.view.rights_of_link(&link, now)).unwrap_or_default();
+    state.view.rights_of(&shared.log.borrow().user(), now).and(by_link)
+}
+
+pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
+    let (state, now) = (item.state(), shared.effects.now());
     let tips = state.tips(now);
     let mut versions: Vec<VersionView> = state
         .versions
@@ -48,7 +53,7 @@ pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
         ext: state.genesis.ext.clone(),
         app: state.genesis.app.clone(),
         author: state.genesis.author,
-        rights: state.view.rights_of(&user, now).and(by_link),
+        rights: rights(shared, item),
         everyone: state.view.everyone(now),
         tips: tips.states().iter().map(|tip| TipView { head: tip.id, last: tip.last, release: tip.release }).collect(),
         tips_total: tips.all().len(),
@@ -66,7 +71,7 @@ pub(super) fn view_outcome(shared: &Shared, item: &Rc<Item>) -> Result<ItemOutco
 /// What is shown without a selector: the newest version to those who work on it, else the release.
 pub(super) fn current(shared: &Shared, item: &Item) -> Option<VersionId> {
     let tip = item.state().tips(shared.effects.now()).winner().copied()?;
-    let works_on_it = view(shared, item).rights.has(Right::Save);
+    let works_on_it = rights(shared, item).has(Right::Save);
     Some(if works_on_it { tip.last } else { tip.release.unwrap_or(tip.last) })
 }
 

@@ -16,6 +16,8 @@ use crate::peer::{Shared, logs};
 use crate::store::{Batch, RowKey, Scan, StoreError, Table};
 use crate::wire::Records;
 
+/// Where the number stands in a key of the outbox: behind the MimeiId's hash.
+const NUMBER_AT: usize = 32;
 /// The outbox's row that says that records wait.
 const RECORDS_WAIT: u64 = u64::MAX;
 
@@ -35,12 +37,17 @@ pub(super) fn link_key(mimei: &MimeiId) -> RowKey {
     RowKey::new(Table::Link, mimei.cid().hash())
 }
 
-pub(super) fn outbox_key(mimei: &MimeiId, number: u64) -> RowKey {
-    RowKey::new(Table::Outbox, [&mimei.cid().hash()[..], &number.to_be_bytes()].concat())
+/// Several programs may share a store: the address keeps their rows apart.
+pub(super) fn outbox_key(mimei: &MimeiId, number: u64, cid: &Cid) -> RowKey {
+    RowKey::new(Table::Outbox, [&mimei.cid().hash()[..], &number.to_be_bytes(), &cid.to_bytes()].concat())
 }
 
 pub(super) fn records_wait_key(mimei: &MimeiId) -> RowKey {
-    outbox_key(mimei, RECORDS_WAIT)
+    RowKey::new(Table::Outbox, [&mimei.cid().hash()[..], &RECORDS_WAIT.to_be_bytes()].concat())
+}
+
+pub(super) fn own_key(mimei: &MimeiId) -> RowKey {
+    RowKey::new(Table::Own, mimei.cid().hash())
 }
 
 /// All rows of a MiMei in a table.
@@ -112,7 +119,8 @@ async fn load_outbox(shared: &Shared, item: &Item) -> Result<(), StoreError> {
     let mut outbox = item.outbox.borrow_mut();
     *outbox = super::Outbox::default();
     for (key, _) in waiting {
-        match key.last_chunk::<8>().map(|number| u64::from_be_bytes(*number)) {
+        let number = key.get(NUMBER_AT..).and_then(|rest| rest.first_chunk::<8>());
+        match number.map(|number| u64::from_be_bytes(*number)) {
             Some(RECORDS_WAIT) => outbox.records = Some(0),
             Some(number) => {
                 outbox.blocks += 1;

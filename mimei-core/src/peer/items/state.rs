@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::fault::Fault;
 use crate::cbor::Cbor;
-use crate::cid::{UserId, VersionId};
+use crate::cid::{AccessId, Cid, HeadId, UserId, VersionId};
 use crate::identity::IdentityLog;
 use crate::limits::{RECORDS_BYTES_MAX, VERSIONS_MAX};
 use crate::mimei::{
@@ -35,6 +35,11 @@ impl State {
         let view = access.view(&logs);
         let heads = HeadSet::new(genesis.id());
         Self { genesis, access, view, heads, versions: BTreeMap::new(), logs }
+    }
+
+    /// Whether a head or access record is here.
+    pub(super) fn has_record(&self, id: &Cid) -> bool {
+        self.heads.get(&HeadId::from_cid(*id)).is_some() || self.access.get(&AccessId::from_cid(*id)).is_some()
     }
 
     pub(super) fn learn_log(&mut self, log: &IdentityLog) {
@@ -119,7 +124,7 @@ impl State {
     }
 
     /// Every version that these heads, or heads before them, stand on.
-    fn versions_under<'a>(&self, heads: impl Iterator<Item = &'a crate::cid::HeadId>) -> BTreeSet<VersionId> {
+    fn versions_under<'a>(&self, heads: impl Iterator<Item = &'a HeadId>) -> BTreeSet<VersionId> {
         let of: Vec<_> = heads.copied().collect();
         let mut found = BTreeSet::new();
         for head in self.heads.chain(&of, &[]) {

@@ -21,7 +21,7 @@ use crate::cbor::Cbor;
 use crate::cid::{Cid, HeadId, MimeiId};
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, SCAN_ROWS_MAX};
 use crate::link::Link;
-use crate::mimei::{Coverage, Genesis};
+use crate::mimei::{Coverage, Genesis, Right};
 use crate::peer::calls::{self, Call};
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::{CommandError, ConnectionId, Shared};
@@ -262,6 +262,7 @@ async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Resul
     for _ in 0..PUBLISH_TRIES {
         let change = item.outbox.borrow().records;
         if !item.is_waiting() {
+            offer(shared, item, connection, &mut answer).await;
             return Ok(());
         }
         publish_access(shared, item, connection, &mut answer).await?;
@@ -275,6 +276,14 @@ async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Resul
         }
     }
     Err(Fault::rule("mimei.busy", "others change this faster than it can be sent; it is kept and will be tried again"))
+}
+
+/// Brings a relay what it lacks although nothing is noted as waiting: another tab may have cleared the note,
+/// or the relay may have lost it. If it has not even the blocks, that is not for now.
+async fn offer(shared: &Shared, item: &Item, connection: &Connection, answer: &mut LookAnswer) {
+    if read::rights(shared, item).has(Right::Save) && publish_access(shared, item, connection, answer).await.is_ok() {
+        let _ = publish(shared, item, connection, answer).await;
+    }
 }
 
 /// Takes in all that a relay has.
@@ -386,11 +395,23 @@ struct Underway {
 async fn send_blocks(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
     let mut after = None;
     loop {
+        let (next, pending) = (item.outbox.borrow().next, item.outbox.borrow().pending);
         let prefix = item.id.cid().hash().to_vec();
         let scan = Scan { table: Table::Outbox, prefix, after: after.clone(), limit: SCAN_ROWS_MAX };
         let rows = shared.effects.scan(scan).await?;
         let blocks: Vec<_> = rows.iter().filter(|(_, cid)| !cid.is_empty()).cloned().collect();
-        let Some((last, _)) = blocks.last() else { return Ok(()) };
+        let Some((last, _)) = blocks.last() else {
+            if after.take().is_some() {
+                // Another tab counts for itself: its rows may stand before those that were sent.
+                continue;
+            }
+            let mut outbox = item.outbox.borrow_mut();
+            // Nothing came in since we looked: what was counted beside this was sent by another tab.
+            if pending == 0 && outbox.next == next {
+                outbox.blocks = 0;
+            }
+            return Ok(());
+        };
         after = Some(last.clone());
         send_page(shared, item, connection, blocks).await?;
     }

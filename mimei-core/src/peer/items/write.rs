@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::future::Future;
 
 use super::blocks::{self, Keep, Nodes};
 use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem, ShareTo};
@@ -11,7 +12,7 @@ use super::fault::Fault;
 use super::records::{self, Extra};
 use super::{Item, merge, read, sync};
 use crate::cbor::Cbor;
-use crate::cid::{Cid, VersionId};
+use crate::cid::{AccessId, Cid, HeadId, VersionId};
 use crate::limits::BLOCK_BYTES_MAX;
 use crate::link::{Link, LinkSecret};
 use crate::map::{BatchEdit, Builder, EditStep, Value};
@@ -23,7 +24,7 @@ use crate::peer::Shared;
 use crate::seal::BlockToSeal;
 use crate::seeded::Seed;
 use crate::sign::{Domain, Signed};
-use crate::store::Batch;
+use crate::store::{Batch, StoreError};
 use crate::wire::Records;
 
 const _: () = assert!((PIECE_BYTES as usize) < BLOCK_BYTES_MAX);
@@ -56,7 +57,8 @@ async fn open_to_everyone(shared: &Shared, item: &Item) -> Result<(), Fault> {
     let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
     let record = item.state().view.next_record(by, change);
     let access = [sign(shared, Domain::Access, record).await].into();
-    own(shared, item, Records { access, ..Records::default() }, Batch::default()).await
+    let last = shared.effects.row(records::own_key(&item.id)).await?;
+    own(shared, item, Records { access, ..Records::default() }, Batch::default(), last).await
 }
 
 pub(super) async fn put_piece(shared: &Shared, item: &Item, bytes: Vec<u8>) -> Result<ItemOutcome, Fault> {
@@ -79,9 +81,10 @@ async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fa
     }
     let (batch, new, charge) = keep.finish(None).await?;
     let batch = outboxed(item, batch, &new);
-    if let Err(error) = shared.effects.apply(batch).await {
+    let applied = shared.effects.apply(batch).await;
+    item.outbox.borrow_mut().answered(new.len(), applied.is_ok());
+    if let Err(error) = applied {
         charge.take_back();
-        item.outbox.borrow_mut().gone(new.len());
         return Err(error.into());
     }
     Ok(())
@@ -91,8 +94,9 @@ async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fa
 fn outboxed(item: &Item, mut batch: Batch, new: &[Cid]) -> Batch {
     let mut outbox = item.outbox.borrow_mut();
     outbox.blocks += new.len() as u64;
+    outbox.pending += new.len() as u64;
     for cid in new {
-        batch.put.push((records::outbox_key(&item.id, outbox.next), cid.to_cbor()));
+        batch.put.push((records::outbox_key(&item.id, outbox.next, cid), cid.to_cbor()));
         outbox.next += 1;
     }
     batch
@@ -104,11 +108,31 @@ pub(super) async fn save(
     edits: Vec<Edit>,
     memo: String,
 ) -> Result<ItemOutcome, Fault> {
-    let lock = item.for_change(shared).await?;
+    let saved = again_on_conflict(|| save_once(shared, item, edits.clone(), memo.clone())).await;
+    sync::kick(shared, item);
+    saved
+}
+
+/// Times that something is signed anew because another tab signed meanwhile.
+const CONFLICTS_MAX: usize = 8;
+
+/// Tries again, on what is there then, while another tab of this profile is faster.
+async fn again_on_conflict<T, F: Future<Output = Result<T, Fault>>>(mut sign: impl FnMut() -> F) -> Result<T, Fault> {
+    for _ in 0..CONFLICTS_MAX {
+        match sign().await {
+            Err(Fault::Store(StoreError::Conflict)) => {}
+            done => return done,
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+async fn save_once(shared: &Shared, item: &Item, edits: Vec<Edit>, memo: String) -> Result<ItemOutcome, Fault> {
+    let (_lock, last) = item.to_sign(shared).await?;
     let by = signer(shared, item, Rights::of(&[Right::Save]))?;
-    let joined = merge::base(shared, item).await?;
+    let mut joined = merge::base(shared, item).await?;
     let mut draft = Draft::new(shared, item)?;
-    draft.fresh = joined.fresh;
+    draft.fresh = core::mem::take(&mut joined.fresh);
     let mut changes = BTreeMap::new();
     for edit in edits {
         let key = state_key(item, edit.name)?;
@@ -121,10 +145,7 @@ pub(super) async fn save(
     let memo = if memo.is_empty() { None } else { Some(draft.memo(memo)?) };
     changes.insert(StateKey::Memo.to_bytes(), memo);
     let root = draft.edit(joined.root, changes).await?;
-    let saved = commit(shared, item, by, draft, root, joined.parents, joined.kept_twice).await;
-    drop(lock);
-    sync::kick(shared, item);
-    saved
+    commit(shared, item, by, draft, root, joined, last).await
 }
 
 /// Joins the tips of a folder.
@@ -251,9 +272,10 @@ async fn commit(
     by: Signer,
     draft: Draft<'_>,
     root: Cid,
-    parents: Vec<VersionId>,
-    kept_twice: Vec<FileName>,
+    joined: merge::Base,
+    last: Option<Vec<u8>>,
 ) -> Result<ItemOutcome, Fault> {
+    let merge::Base { parents, kept_twice, .. } = joined;
     let mut keep = Keep::own(shared, item);
     for (block, links) in draft.fresh {
         keep.add(block, &links).await?;
@@ -277,9 +299,10 @@ async fn commit(
     let (batch, new, charge) = keep.finish(None).await?;
     let batch = outboxed(item, batch, &new);
     let records = Records { versions: [version].into(), heads: [head].into(), ..Records::default() };
-    if let Err(fault) = own(shared, item, records, batch).await {
+    let kept = own(shared, item, records, batch, last).await;
+    item.outbox.borrow_mut().answered(new.len(), kept.is_ok());
+    if let Err(fault) = kept {
         charge.take_back();
-        item.outbox.borrow_mut().gone(new.len());
         return Err(fault);
     }
     Ok(ItemOutcome::Saved { version: id, number, kept_twice })
@@ -308,15 +331,17 @@ async fn sign_head(
     last: VersionId,
     release: Option<VersionId>,
 ) -> Result<ItemOutcome, Fault> {
-    let lock = item.for_change(shared).await?;
-    let by = signer(shared, item, right)?;
-    let head = {
-        let (state, time) = (item.state(), shared.effects.now());
-        state.heads.next_head(&state.tips(time), &state.view, NextHead { by, last, release, time })
-    };
-    let heads = [sign(shared, Domain::Head, head).await].into();
-    own(shared, item, Records { heads, ..Records::default() }, Batch::default()).await?;
-    drop(lock);
+    again_on_conflict(|| async {
+        let (_lock, signed_last) = item.to_sign(shared).await?;
+        let by = signer(shared, item, right)?;
+        let head = {
+            let (state, time) = (item.state(), shared.effects.now());
+            state.heads.next_head(&state.tips(time), &state.view, NextHead { by, last, release, time })
+        };
+        let heads = [sign(shared, Domain::Head, head).await].into();
+        own(shared, item, Records { heads, ..Records::default() }, Batch::default(), signed_last).await
+    })
+    .await?;
     sync::kick(shared, item);
     Ok(ItemOutcome::Done)
 }
@@ -328,37 +353,54 @@ pub(super) async fn share(
     rights: Rights,
     seed: Seed,
 ) -> Result<ItemOutcome, Fault> {
-    let lock = item.for_change(shared).await?;
-    let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
     let secret = LinkSecret::generate(&seed);
     let who: Who = match to {
         ShareTo::Link => secret.keys().into(),
         ShareTo::Everyone => Everyone {}.into(),
     };
+    again_on_conflict(|| let_in(shared, item, who, rights, &seed)).await?;
+    sync::kick(shared, item);
     let mut link = Link::new(item.id);
+    link.head = item.state().tips(shared.effects.now()).winner().map(|tip| tip.id);
+    link.secret = (to == ShareTo::Link).then_some(secret);
+    Ok(ItemOutcome::Link(link))
+}
+
+/// Signs the access record that gives somebody rights beside those there are.
+async fn let_in(shared: &Shared, item: &Item, who: Who, rights: Rights, seed: &Seed) -> Result<(), Fault> {
+    let (_lock, last) = item.to_sign(shared).await?;
+    let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
     let record = {
         let state = item.state();
-        link.head = state.tips(shared.effects.now()).winner().map(|tip| tip.id);
         let mut audiences = state.view.audiences().to_vec();
         match audiences.iter_mut().find(|audience| audience.who == who) {
             Some(audience) => audience.rights = audience.rights.and(rights),
             None => audiences.push(Audience::new(who, rights)),
         }
-        let keys = shared.vault.borrow().next_keys(&item.id, &audiences, &seed)?;
+        let keys = shared.vault.borrow().next_keys(&item.id, &audiences, seed)?;
         let newest = state.view.newest();
         let relays = newest.map(|record| record.relays.clone()).unwrap_or_default();
         let mirrors = newest.map(|record| record.mirrors.clone()).unwrap_or_default();
         state.view.next_record(by, AccessChange { audiences, keys, accepted: Vec::new(), relays, mirrors })
     };
     let access = [sign(shared, Domain::Access, record).await].into();
-    own(shared, item, Records { access, ..Records::default() }, Batch::default()).await?;
-    drop(lock);
-    sync::kick(shared, item);
-    link.secret = (to == ShareTo::Link).then_some(secret);
-    Ok(ItemOutcome::Link(link))
+    own(shared, item, Records { access, ..Records::default() }, Batch::default(), last).await
 }
 
-async fn own(shared: &Shared, item: &Item, records: Records, batch: Batch) -> Result<(), Fault> {
+/// Keeps what this device signed, if what it signed `last` is still that.
+async fn own(
+    shared: &Shared,
+    item: &Item,
+    records: Records,
+    mut batch: Batch,
+    last: Option<Vec<u8>>,
+) -> Result<(), Fault> {
+    let head = records.heads.last().map(|head| *HeadId::of(&head.to_cbor()).cid());
+    let access = records.access.last().map(|record| *AccessId::of(&record.to_cbor()).cid());
+    if let Some(id) = head.or(access) {
+        batch.expect.push((records::own_key(&item.id), last));
+        batch.put.push((records::own_key(&item.id), id.to_cbor()));
+    }
     records::take_in(shared, item, records, Extra { batch, is_own: true, needs_blocks: false }).await
 }
 
