@@ -282,3 +282,17 @@ function digestOf(id) {
   const bytes = bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2));
   return Buffer.from(bytes.slice(-32));
 }
+
+test("two tabs of one profile write one history", async (t) => {
+  const { author, url } = await shared(t, "one", "write");
+  const second = await author.context().newPage();
+  await files.open(second, url);
+  for (const [writer, other, text, number] of [[second, author, "two", 2], [author, second, "three", 3], [second, author, "four", 4]]) {
+    await files.replace(writer, "note.txt", text);
+    for (const page of [writer, other]) {
+      await files.version(page, number);
+      await files.showsText(page, text);
+      assert.equal(await page.getByTestId("item-unmerged").count(), 0);
+    }
+  }
+});
