@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mimei_core::address::RelayAddress;
-use mimei_core::limits::AUTHOR_BYTES_MAX;
-use mimei_core::peer::{Command, Expect, PeerConfig};
+use mimei_core::peer::{Command, Expect};
 use mimei_core::wire::noise::{Binding, Transport};
 use relay_node::config::Config;
 use relay_node::driver::{Driver, DriverParts, now};
@@ -70,14 +69,9 @@ impl Dialer {
         std::fs::create_dir_all(directory)?;
         let keys = Keys::load_or_create(directory, now())?;
         let store = Store::open(directory)?;
-        let rtc = RtcEndpoint::bind(RtcOptions::new(vec![LOOPBACK]), keys.certificate).await?;
-        let config = PeerConfig {
-            device: keys.device.keys().sign,
-            log: keys.log,
-            vault: keys.vault,
-            author_bytes_max: AUTHOR_BYTES_MAX,
-        };
-        let driver = Driver::start(DriverParts { config, device: keys.device, store })?;
+        let (parts, certificate) = DriverParts::new(keys, store);
+        let rtc = RtcEndpoint::bind(RtcOptions::new(vec![LOOPBACK]), certificate).await?;
+        let driver = Driver::start(parts)?;
         Ok(Self { rtc, driver })
     }
 

@@ -62,6 +62,7 @@ struct Machine {
     next_command: Cell<CommandId>,
     connections: RefCell<HashMap<ConnectionId, HandedOver>>,
     timer: RefCell<Option<Timer>>,
+    is_closed: Cell<bool>,
 }
 
 /// Bytes that were given to the page for one connection, and of those the ones that the machine knows to be sent.
@@ -107,6 +108,7 @@ impl Driver {
             next_command: Cell::new(0),
             connections: RefCell::default(),
             timer: RefCell::default(),
+            is_closed: Cell::new(false),
         }))
     }
 
@@ -144,6 +146,9 @@ impl Driver {
             let id = self.fresh_command();
             self.feed(Input::Command { id, command: Command::Disconnect(connection) });
         }
+        // A timer and the driver hold each other.
+        self.0.is_closed.set(true);
+        self.0.timer.take();
     }
 
     pub(crate) async fn command(&self, command: Command) -> Result<Outcome, CommandError> {
@@ -220,6 +225,9 @@ impl Driver {
     }
 
     fn set_timer(&self, at: Millis) {
+        if self.0.is_closed.get() {
+            return;
+        }
         let driver = self.clone();
         let wait_ms = at.0.saturating_sub(now().0);
         // The old timer is cancelled when it is dropped here.

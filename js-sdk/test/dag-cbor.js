@@ -143,3 +143,8 @@ function head(major, argument) {
   const digits = value.toString(16).padStart(2 ** (step + 1), "0");
   return Buffer.concat([Buffer.of((major << 5) | (24 + step)), Buffer.from(digits, "hex")]);
 }
+
+/** A record of these fields. */
+export function mapOf(fields) {
+  return new Map(Object.entries(fields));
+}

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{
     Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
     PeerConfig,
@@ -24,7 +25,8 @@ use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Binding, Role};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::keys::fresh_seed;
+use crate::keys::{Keys, fresh_seed};
+use crate::rtc::Certificate;
 use crate::store::Store;
 
 pub use pump::{Incoming, Outgoing, Pumped};
@@ -61,6 +63,15 @@ pub type Opened = oneshot::Sender<Result<ConnectionId, String>>;
 pub struct Driver {
     inbox: mpsc::Sender<ToDriver>,
     counts: watch::Receiver<Counts>,
+}
+
+impl DriverParts {
+    /// A peer with these keys and this store, and the certificate that is left for its data channels.
+    pub fn new(keys: Keys, store: Store) -> (Self, Certificate) {
+        let Keys { device, log, vault, certificate } = keys;
+        let config = PeerConfig { device: device.keys().sign, log, vault, author_bytes_max: AUTHOR_BYTES_MAX };
+        (Self { config, device, store }, certificate)
+    }
 }
 
 /// What a driver's thread is made of.

@@ -8,7 +8,8 @@
 //! | [`store`] | rows in redb, blocks in files |
 //! | [`driver`] | runs the core's state machine |
 //! | [`rtc`] | data channels, all on one UDP port |
-//! | [`http`] | signalling, WebSocket, demo site |
+//! | [`http`] | signalling, WebSocket, what everyone may read, demo site |
+//! | [`cli`] | a person at a terminal: `add`, `get`, `show` |
 
 pub mod cli;
 pub mod config;

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mimei_core::address::RelayAddress;
-use mimei_core::limits::{AUTHOR_BYTES_MAX, PACKET_BYTES_MAX, RELAY_ADDRS_MAX};
-use mimei_core::peer::PeerConfig;
+use mimei_core::limits::{PACKET_BYTES_MAX, RELAY_ADDRS_MAX};
 use mimei_core::store::StoreError;
 use mimei_core::wire::noise::{Binding, Transport};
 use tokio::net::TcpListener;
@@ -70,21 +69,15 @@ impl Relay {
             TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
         let http_at = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
         let user = keys.log.user();
+        let (parts, certificate) = DriverParts::new(keys, store);
         let options = RtcOptions {
             announce: config.announce.clone(),
             send_buffer_bytes_max: config.send_buffer_bytes,
             message_bytes_max: PACKET_BYTES_MAX as u32,
             ..RtcOptions::new(rtc_ports(&config, http_at))
         };
-        let rtc = RtcEndpoint::bind(options, keys.certificate).await.map_err(StartError::Rtc)?;
-        let peer = PeerConfig {
-            device: keys.device.keys().sign,
-            log: keys.log,
-            vault: keys.vault,
-            author_bytes_max: AUTHOR_BYTES_MAX,
-        };
-        let driver =
-            Driver::start(DriverParts { config: peer, device: keys.device, store }).map_err(StartError::Thread)?;
+        let rtc = RtcEndpoint::bind(options, certificate).await.map_err(StartError::Rtc)?;
+        let driver = Driver::start(parts).map_err(StartError::Thread)?;
         let addrs = rtc.announced().into_iter().take(RELAY_ADDRS_MAX).collect();
         let address = RelayAddress { user, addrs, fingerprint: rtc.fingerprint() }.to_string();
         let doors = Arc::new(Doors { driver, rtc, user: user.to_string(), address });

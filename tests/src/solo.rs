@@ -133,6 +133,15 @@ impl Solo {
         }
     }
 
+    /// Carries out the jobs that wait, and those that follow, one by one until the next one `is_last`.
+    pub fn release_jobs_until(&mut self, is_last: impl Fn(&Job) -> bool) {
+        while let Some(at) = self.held.first().filter(|(_, job)| !is_last(job)).map(|_| 0) {
+            let (id, job) = self.held.remove(at);
+            let done = self.carry_out(job);
+            self.tell(Input::Done { job: id, done });
+        }
+    }
+
     /// How many jobs wait.
     pub fn jobs_held(&self) -> usize {
         self.held.len()

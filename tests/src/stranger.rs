@@ -95,6 +95,11 @@ impl Line {
         Self { connection, session, reassembler: Reassembler::default(), waiting: Vec::new() }
     }
 
+    /// What a signature must cover to be bound to this session.
+    pub fn session_hash(&self) -> [u8; 32] {
+        *self.session.hash()
+    }
+
     /// Says a frame.
     pub fn say(&mut self, solo: &mut Solo, frame: &Frame) {
         for packet in packets_of(frame) {

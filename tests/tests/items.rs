@@ -4,7 +4,7 @@
 use mimei_core::cid::MimeiId;
 use mimei_core::link::{At, Link, LinkSecret};
 use mimei_core::mimei::{Kind, Right, Rights};
-use mimei_core::peer::{CommandError, ItemCommand, ItemOutcome, ShareTo};
+use mimei_core::peer::{CommandError, Edit, ItemCommand, ItemOutcome, NewFile, ShareTo};
 use mimei_core::wire::RefusalCode;
 use tests::desk::{Desk, Seat};
 use tests::random::Random;
@@ -282,4 +282,37 @@ fn a_relay_that_crashes_at_any_moment_of_an_upload_has_what_it_acknowledged() {
         let (_, at, _) = desk.open(Seat { session, ..reader }, &link).unwrap();
         assert_eq!(desk.read(reader.node, mimei, at.unwrap(), None).unwrap(), text);
     });
+}
+
+#[test]
+fn a_piece_of_another_length_than_its_file_says_is_refused() {
+    let (mut desk, author, reader, mimei, link) = shared(15, b"one", Rights::READER);
+    let honest = desk.pieces(author.node, mimei, b"five!").unwrap();
+    let file = Some(NewFile { length: 7, ..honest });
+    let edits = vec![Edit { name: None, file }];
+    desk.run(author.node, ItemCommand::Save { mimei, edits, memo: String::new() }).unwrap();
+    desk.settle(author.node, mimei).unwrap();
+    let (_, at, _) = desk.open(reader, &link).unwrap();
+    assert_eq!(code(&desk.read(reader.node, mimei, at.unwrap(), None).unwrap_err()), "verify.failed");
+}
+
+#[test]
+fn what_fails_at_a_store_is_tried_again_without_being_asked() {
+    for failing in ["the author's", "the relay's"] {
+        let (mut desk, author, reader, mimei, link) = shared(16, b"one", Rights::READER);
+        desk.open(reader, &link).unwrap();
+        let node = if failing == "the relay's" { desk.relay } else { author.node };
+        let file = desk.pieces(author.node, mimei, b"two").unwrap();
+        desk.sim.partition(author.node, desk.relay);
+        let edits = vec![Edit { name: None, file: Some(file) }];
+        desk.run(author.node, ItemCommand::Save { mimei, edits, memo: String::new() }).unwrap();
+        desk.sim.node_mut(node).temper.store_faults = 1_000_000;
+        desk.sim.heal(author.node, desk.relay);
+        desk.sim.run_for(2_000);
+        desk.sim.node_mut(node).temper.store_faults = 0;
+        let arrived = |sim: &sim::Sim| sim.node(reader.node).changes(&mimei) > 3;
+        desk.sim.run_until(120_000, arrived);
+        assert!(!desk.view(author.node, mimei).is_waiting, "{failing} store");
+        assert_eq!(desk.view(reader.node, mimei).versions.len(), 2, "{failing} store");
+    }
 }

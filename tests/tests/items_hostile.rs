@@ -5,9 +5,12 @@ use mimei_core::cbor::Cbor;
 use mimei_core::cid::{Cid, Codec, HeadId, MimeiId, VersionId};
 use mimei_core::limits::{CONNECTION_MIMEIS_MAX, KNOWN_LOGS_MAX, PUTS_IN_WORK_MAX, UNSENT_BYTES_HIGH};
 use mimei_core::link::LinkSecret;
-use mimei_core::mimei::{App, Ext, Genesis, Head, Kind, Reserved, Signer, Version};
+use mimei_core::mimei::{
+    AccessChain, AccessChange, App, Audience, Ext, Genesis, Head, KeyHistory, Kind, NewEpoch, Reserved, Right, Rights,
+    Signer, Version,
+};
 use mimei_core::peer::Input;
-use mimei_core::seal::{BlockToSeal, Epoch};
+use mimei_core::seal::{BlockToSeal, Epoch, EpochKey, MapSalt};
 use mimei_core::sign::{Domain, Signature, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::{
@@ -257,6 +260,100 @@ fn a_links_signature_serves_in_its_own_session_only() {
     ];
     for ask in wrong {
         assert_eq!(other.ask(&mut solo, Ask::Enter(ask)), Err(RefusalCode::NotFound));
+    }
+}
+
+/// A scene in which the other has come in by a link with these rights.
+fn let_in(rights: Rights, until: Option<Millis>) -> (Scene, LinkSecret) {
+    let mut scene = scene();
+    let secret = LinkSecret::from_bytes([5; 32]);
+    let record = access_record(&scene.alice, &secret, rights, until);
+    let records = Records { access: vec![record], ..Records::default() };
+    scene.author.publish(&mut scene.solo, scene.mimei, records).unwrap();
+    let session = scene.other.line.session_hash();
+    let sig = secret.sign(Domain::Exercise, &Exercise { mimei: scene.mimei, session }.to_cbor());
+    let enter = EnterAsk { sig, link: secret.keys().sign, mimei: scene.mimei };
+    assert_eq!(scene.other.ask(&mut scene.solo, Ask::Enter(enter)), done());
+    (scene, secret)
+}
+
+fn access_record(
+    alice: &Person,
+    secret: &LinkSecret,
+    rights: Rights,
+    until: Option<Millis>,
+) -> Signed<mimei_core::mimei::AccessRecord> {
+    let genesis = genesis_of(alice);
+    let key = EpochKey::from_bytes([6; 32]);
+    let history = KeyHistory { salt: MapSalt::from_bytes([7; 32]), earlier: vec![] };
+    let to = [secret.keys().seal];
+    let epoch = NewEpoch { key: &key, history: &history, to: &to, in_clear: false };
+    let keys = Some(epoch.seal(&genesis.id(), &[8; 32]).unwrap());
+    let audiences = vec![Audience { until, ..Audience::new(secret.keys(), rights) }];
+    let change = AccessChange { audiences, keys, accepted: vec![], relays: vec![], mirrors: vec![] };
+    let logs = std::collections::BTreeMap::from([(alice.user(), alice.log_copy())]);
+    sign(alice, Domain::Access, AccessChain::new(&genesis).view(&logs).next_record(signer(alice), change))
+}
+
+#[test]
+fn who_may_read_brings_nothing() {
+    let (Scene { mut solo, alice, mut author, mut other, mimei, .. }, _) = let_in(Rights::READER, None);
+    let (cid, bytes) = raw(b"a block of the reader's");
+    assert_eq!(other.put(&mut solo, mimei, cid, bytes), Err(RefusalCode::Denied));
+    let (root, bytes) = raw(b"");
+    author.put(&mut solo, mimei, root, bytes).unwrap();
+    // Even what the author itself has signed.
+    let versions = vec![version(&alice, mimei, root)];
+    let refused = other.publish(&mut solo, mimei, Records { versions, ..Records::default() });
+    assert_eq!(refused, Err(RefusalCode::Denied));
+    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei })), Err(RefusalCode::NotFound));
+}
+
+#[test]
+fn who_may_not_read_gets_no_block() {
+    let rights = Rights::of(&[Right::Write, Right::Save]);
+    let (Scene { mut solo, mut author, mut other, mimei, .. }, _) = let_in(rights, None);
+    let (cid, bytes) = raw(b"a block");
+    author.put(&mut solo, mimei, cid, bytes).unwrap();
+    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei })), Err(RefusalCode::Denied));
+}
+
+#[test]
+fn who_knows_a_links_public_key_alone_does_not_come_in() {
+    let (Scene { mut solo, mimei, .. }, secret) = let_in(Rights::READER, None);
+    let thief = Person::new(&mut Random::new(77));
+    let mut thief = Caller::new(&mut solo, &thief, 10);
+    let (session, link) = (thief.line.session_hash(), secret.keys().sign);
+    let wrong = [
+        LinkSecret::from_bytes([1; 32]).sign(Domain::Exercise, &Exercise { mimei, session }.to_cbor()),
+        secret.sign(Domain::Exercise, &Exercise { mimei, session: [0; 32] }.to_cbor()),
+        secret.sign(Domain::Exercise, &Exercise { mimei: MimeiId::of(b"another"), session }.to_cbor()),
+        secret.sign(Domain::Head, &Exercise { mimei, session }.to_cbor()),
+    ];
+    for sig in wrong {
+        assert_eq!(thief.ask(&mut solo, Ask::Enter(EnterAsk { sig, link, mimei })), Err(RefusalCode::NotFound));
+    }
+    assert_eq!(thief.ask(&mut solo, look(mimei)), Err(RefusalCode::NotFound));
+}
+
+#[test]
+fn whose_right_has_ended_is_told_nothing_more() {
+    for has_ended in [false, true] {
+        let until = Millis(1_700_000_000_000 + 60_000);
+        let (Scene { mut solo, alice, mut author, mut other, mimei, .. }, _) = let_in(Rights::READER, Some(until));
+        let has = Has { heads: vec![], access: vec![] };
+        other.ask(&mut solo, Ask::Look(LookAsk { has, logs: vec![], mimei, watch: true })).unwrap();
+        if has_ended {
+            solo.advance(60_001);
+        }
+        let (root, bytes) = raw(b"");
+        author.put(&mut solo, mimei, root, bytes).unwrap();
+        let versions = vec![version(&alice, mimei, root)];
+        author.publish(&mut solo, mimei, Records { versions, ..Records::default() }).unwrap();
+        let told = other.line.hear(&mut solo).iter().any(|message| matches!(message, Message::Tell(_)));
+        assert_eq!(told, !has_ended);
+        let expected = if has_ended { Some(RefusalCode::NotFound) } else { None };
+        assert_eq!(other.ask(&mut solo, look(mimei)).err(), expected);
     }
 }
 

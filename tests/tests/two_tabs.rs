@@ -4,7 +4,7 @@
 use mimei_core::cid::MimeiId;
 use mimei_core::mimei::{App, Ext, FileName, Kind, MediaType, Rights};
 use mimei_core::peer::{
-    Command, Edit, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome, ShareTo,
+    Command, Edit, ItemCommand, ItemName, ItemOutcome, ItemView, Job, NewFile, NewItem, Outcome, ShareTo,
 };
 use mimei_core::store::Table;
 use tests::people::Person;
@@ -24,13 +24,22 @@ impl Tabs {
         Self { tabs: [tab(1), tab(2)], at: 0 }
     }
 
-    fn run(&mut self, tab: usize, command: ItemCommand) -> ItemOutcome {
+    /// Hands the store over: what a tab does next it does on what the other left.
+    fn turn_to(&mut self, tab: usize) {
         if tab != self.at {
             let store = std::mem::take(&mut self.tabs[self.at].store);
             self.tabs[tab].store = store;
             self.at = tab;
         }
+    }
+
+    fn run(&mut self, tab: usize, command: ItemCommand) -> ItemOutcome {
+        self.turn_to(tab);
         let id = self.tabs[tab].command(Command::Item(command));
+        self.outcome(tab, id)
+    }
+
+    fn outcome(&mut self, tab: usize, id: u64) -> ItemOutcome {
         match self.tabs[tab].outcomes.remove(&id).unwrap() {
             Ok(Outcome::Item(outcome)) => outcome,
             other => panic!("{other:?}"),
@@ -117,4 +126,24 @@ fn links_that_two_tabs_make_all_stay_good() {
     use mimei_core::cbor::Cbor;
     let newest = mimei_core::sign::Signed::<mimei_core::mimei::AccessRecord>::from_cbor(&records[3].1).unwrap();
     assert!(records.len() == 4 && keys.iter().all(|key| newest.body.link(key).is_some()));
+}
+
+#[test]
+fn a_tab_that_signs_while_another_is_about_to_makes_it_sign_anew() {
+    let mut tabs = Tabs::new();
+    let mimei = tabs.create(0);
+    tabs.save(0, mimei, "first");
+    tabs.create(1);
+    tabs.turn_to(0);
+    tabs.tabs[0].hold_jobs();
+    let save = ItemCommand::Save { mimei, edits: vec![], memo: "slow".into() };
+    let slow = tabs.tabs[0].command(Command::Item(save));
+    tabs.tabs[0].release_jobs_until(|job| matches!(job, Job::Apply(_)));
+    assert_eq!(tabs.tabs[0].jobs_held(), 1, "it has signed and is about to keep that");
+    assert_eq!(tabs.save(1, mimei, "quick"), 2);
+    tabs.turn_to(0);
+    tabs.tabs[0].release_jobs();
+    let ItemOutcome::Saved { number, .. } = tabs.outcome(0, slow) else { panic!("not saved") };
+    assert_eq!(number, 3, "it follows what the other saved");
+    assert_eq!(tabs.view(0, mimei).tips_total, 1);
 }

@@ -29,7 +29,7 @@ pub(super) use state::State;
 pub(super) use sync::{met, told};
 
 use super::connection::Connection;
-use super::task::{Lock, LockGuard, Signal};
+use super::task::{Lock, LockGuard};
 use super::{ConnectionId, Event, Shared};
 use crate::cbor::Cbor;
 use crate::cid::{Cid, MimeiId, UserId};
@@ -65,7 +65,6 @@ pub(super) struct Item {
     /// Relays that have it.
     sources: RefCell<Vec<ConnectionId>>,
     outbox: RefCell<Outbox>,
-    settled: Signal,
     seen: Cell<Option<Millis>>,
 }
 
@@ -134,7 +133,6 @@ impl Item {
             retrying: RefCell::default(),
             sources: RefCell::default(),
             outbox: RefCell::default(),
-            settled: Signal::default(),
             seen: Cell::new(None),
         })
     }

@@ -1,7 +1,8 @@
 //! Roots that every implementation must find for the same entries: `tests/vectors/maps.json`.
 //!
-//! An entry's key is `key-` and its number in six digits, its value that number as text; every
-//! seventh links to the raw block of its value. Nodes are public blocks. `MIMEI_BLESS=1` writes the
+//! An entry's key is `key-` and its number in six digits, its value that number as text and some
+//! padding; every seventh links to the raw block of its value, every eleventh else is that block.
+//! Nodes are public blocks. `MIMEI_BLESS=1` writes the
 //! file anew; do that only when the format is meant to change.
 
 use std::collections::HashMap;
@@ -12,8 +13,20 @@ use mimei_core::cid::{Cid, Codec};
 use mimei_core::map::{Builder, Map, Node, NodeSink, NodeSource, Range, Salt, Value};
 use mimei_core::seal::{BlockToSeal, Epoch};
 
-/// Salts and numbers of entries: none, one leaf, split groups, three levels.
-const MAPS: &[(u8, usize)] = &[(0, 0), (1, 1), (1, 2), (2, 100), (3, 1_000), (4, 1_000), (5, 20_000)];
+/// Salts, numbers of entries, and how heavy those are: none, one leaf, three levels; heavy ones for the
+/// many groups that must be split, and split again.
+const MAPS: &[(u8, usize, usize)] = &[
+    (0, 0, 0),
+    (1, 1, 0),
+    (1, 2, 0),
+    (2, 100, 0),
+    (3, 1_000, 0),
+    (4, 1_000, 0),
+    (5, 20_000, 0),
+    (6, 6_000, 400),
+    (7, 6_000, 500),
+    (8, 6_000, 101),
+];
 
 #[derive(Default)]
 struct PublicBlocks(HashMap<Cid, Arc<Node>>);
@@ -32,17 +45,22 @@ impl NodeSink for PublicBlocks {
     }
 }
 
-fn entry(number: usize) -> (Vec<u8>, Value) {
-    let bytes = number.to_string().into_bytes();
-    let links = vec![Cid::of(Codec::Raw, &bytes)];
-    let value = if number.is_multiple_of(7) { Value::Linked { bytes, links } } else { Value::Bytes(bytes) };
+fn entry(number: usize, heavy: usize) -> (Vec<u8>, Value) {
+    let padding = (37 * number).checked_rem(heavy).unwrap_or(0);
+    let bytes = format!("{number}{}", "x".repeat(padding)).into_bytes();
+    let block = Cid::of(Codec::Raw, &bytes);
+    let value = match number {
+        _ if number.is_multiple_of(7) => Value::Linked { bytes, links: vec![block] },
+        _ if number.is_multiple_of(11) => Value::Block(block),
+        _ => Value::Bytes(bytes),
+    };
     (format!("key-{number:06}").into_bytes(), value)
 }
 
 fn today() -> String {
-    let line = |(salt, count): &(u8, usize)| {
+    let line = |(salt, count, heavy): &(u8, usize, usize)| {
         let (mut blocks, mut builder) = (PublicBlocks::default(), Builder::new(Salt::new([*salt; 32])));
-        for (key, value) in (0..*count).map(entry) {
+        for (key, value) in (0..*count).map(|number| entry(number, *heavy)) {
             builder.push(key, value, &mut blocks).unwrap();
         }
         let root = builder.finish(&mut blocks);
@@ -50,7 +68,7 @@ fn today() -> String {
         assert_eq!(listed.items.len(), *count);
         let salt = data_encoding::HEXLOWER.encode(&[*salt; 32]);
         let nodes = blocks.0.len();
-        format!(r#"{{"salt":"{salt}","entries":{count},"nodes":{nodes},"root":"{root}"}}"#)
+        format!(r#"{{"salt":"{salt}","entries":{count},"heavy":{heavy},"nodes":{nodes},"root":"{root}"}}"#)
     };
     format!("[\n{}\n]\n", MAPS.iter().map(line).collect::<Vec<_>>().join(",\n"))
 }

@@ -2,8 +2,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mimei_core::address::RelayAddress;
-use mimei_core::limits::AUTHOR_BYTES_MAX;
-use mimei_core::peer::{Command, ConnectionId, Expect, ItemCommand, ItemOutcome, Outcome, PeerConfig};
+use mimei_core::peer::{Command, ConnectionId, Expect, ItemCommand, ItemOutcome, Outcome};
 use mimei_core::wire::noise::{Binding, Transport};
 
 use super::{Failure, explained};
@@ -32,14 +31,9 @@ impl Person {
         create_private(directory).map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
         let store = Store::open(directory)?;
         let keys = Keys::load_or_create(directory, now())?;
-        let config = PeerConfig {
-            device: keys.device.keys().sign,
-            log: keys.log,
-            vault: keys.vault,
-            author_bytes_max: AUTHOR_BYTES_MAX,
-        };
-        let driver = Driver::start(DriverParts { config, device: keys.device, store })?;
-        Ok(Self { directory: directory.to_owned(), driver, certificate: Some(keys.certificate), rtc: None })
+        let (parts, certificate) = DriverParts::new(keys, store);
+        let driver = Driver::start(parts)?;
+        Ok(Self { directory: directory.to_owned(), driver, certificate: Some(certificate), rtc: None })
     }
 
     /// The relay that was used last.

@@ -161,7 +161,8 @@ pub(super) async fn open_link(
     if let Some(connection) = &connection
         && let Err(fault) = sync(shared, &item, connection).await
     {
-        if item.state().versions.is_empty() {
+        // Without a head there is nothing to show that anybody answers for.
+        if item.state().heads.is_empty() {
             return Err(fault);
         }
         warning = Some(fault.to_string());
@@ -380,7 +381,6 @@ async fn sent(shared: &Shared, item: &Item, change: Option<u64>) -> Result<(), F
     let delete = [records::records_wait_key(&item.id)].into();
     shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
     item.outbox.borrow_mut().records = None;
-    item.settled.notify(&shared.effects.schedule);
     changed(shared, item);
     Ok(())
 }

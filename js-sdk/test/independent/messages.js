@@ -1,0 +1,43 @@
+// The messages of docs/protocol.md: what a value must look like to be one.
+import * as records from "./records.js";
+import {
+  bool, bytes, id, key, link, list, oneOf, orNull, pair, record, signed, text, uint, union,
+} from "./shape.js";
+
+export const sessionClaim = record({ key, role: oneOf("dialer", "listener") });
+export const proof = record({ log: list(id), sig: bytes(64), user: id, device: key });
+export const entries = list(signed(records.entry));
+
+const nothing = record({});
+const has = record({ heads: list(id), access: list(id) });
+const known = record({ user: id, known: list(id) });
+const parcel = record({
+  logs: list(record({ user: id, entries })),
+  heads: list(signed(records.head)),
+  access: list(signed(records.access)),
+  versions: list(signed(records.version)),
+});
+const ask = union({
+  ping: nothing,
+  log: known,
+  enter: record({ sig: bytes(64), link: key, mimei: id }),
+  look: record({ has, logs: list(known), mimei: id, watch: bool }),
+  publish: record({ seen: orNull(list(id)), mimei: id, genesis: orNull(records.genesis), records: parcel }),
+  put: record({ cid: link, mimei: id }),
+  get: record({ cid: link, mimei: id }),
+});
+const answer = union({
+  done: nothing,
+  log: record({ entries }),
+  look: record({ has, more: bool, tips: list(id), total: uint, genesis: records.genesis, records: parcel }),
+  publish: record({ tips: list(id) }),
+});
+const code = oneOf("busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store");
+export const message = union({
+  hello: record({ log: entries }),
+  ask: pair(uint, ask),
+  answer: pair(uint, answer),
+  refuse: pair(uint, record({ code, message: text })),
+  tell: record({ mimei: id }),
+  bye: record({ code: text, message: text }),
+});
