@@ -8,12 +8,12 @@ export const RELAY = "relay:" + "u".repeat(10);
 export function fakeCore({ kind = "folder", rights = ["read", "write", "save", "release", "setRights"] } = {}) {
   const listeners = new Set();
   const pieces = new Map();
-  const state = { versions: [], tips: [], files: new Map(), unsentBlocks: 0, warning: undefined };
+  const state = { versions: [], tips: [], files: new Map(), shares: [], unsentBlocks: 0, warning: undefined };
   const core = { calls: [], running: 0, runningMost: 0, refuse: {}, state, pieces, sharedLink: `mimei:${ID}?h=head#secret` };
 
   const opened = (more = {}) => ({
     id: ID,
-    ...{ kind, ext: "", app: "com.example.test", author: "me", rights, everyone: [] },
+    ...{ kind, ext: "", app: "com.example.test", author: "me", rights, everyone: [], shares: state.shares, forks: [] },
     tips: state.tips.map((tip) => ({ ...tip })),
     tipsTotal: state.tips.length,
     versions: state.versions.map((version) => ({ ...version })),
@@ -53,7 +53,12 @@ export function fakeCore({ kind = "folder", rights = ["read", "write", "save", "
     save: ({ edits }) => core.saved(edits),
     list: ({ version }) => state.files.get(version),
     read: ({ blob, offset }) => pieces.get(blob.split("+")[offset / PIECE_BYTES]).slice(),
-    share: () => core.sharedLink,
+    share: ({ to, can, untilMs }) => {
+      const id = to === "link" ? `key${state.shares.length}` : undefined;
+      state.shares.push({ with: to, id, rights: [can], untilMs });
+      return { link: core.sharedLink, id };
+    },
+    unshare: ({ with: kind, withId }) => void (state.shares = state.shares.filter((each) => each.with !== kind || each.id !== withId)),
     release: ({ version }) => void (state.tips[0].release = version),
     choose: ({ version }) => void (state.tips = state.tips.filter(({ last }) => last === version)),
     merge: () => core.saved([]),

@@ -37,7 +37,7 @@ async function sharedFolder({ relay = new Relay(), isPublic = false, files = fol
   const author = await tabAt(relay);
   const folder = { app: APP, kind: "folder", name: "things", public: isPublic };
   const { id } = await author.call("create", folder);
-  const link = isPublic ? `mimei:${id}` : await author.call("share", { id, to: "link", can: "read" });
+  const link = isPublic ? `mimei:${id}` : (await author.call("share", { id, to: "link", can: "read" })).link;
   const saved = await author.save(id, files, MEMO);
   // It asks before it brings the genesis; everything else kept all rules.
   assert.deepEqual(relay.refused, ["look: notFound: there is no such MiMei here"]);

@@ -203,7 +203,7 @@ test("a version can be looked at and not be changed", async () => {
     assert.deepEqual([old.version, old.number, old.kind, old.id], ["v1", 1, "folder", ID]);
     const [entry] = await old.list();
     assert.equal(await (await old.blob(entry)).text(), "first");
-    for (const change of ["put", "putAll", "remove", "release", "choose", "merge", "share"]) assert.equal(old[change], undefined);
+    for (const change of ["put", "putAll", "remove", "release", "choose", "merge", "share", "unshare"]) assert.equal(old[change], undefined);
     assert.ok(Object.isFrozen(old));
   }
   assert.equal((await folder.at("last")).number, 2);
@@ -241,6 +241,24 @@ test("a link that is shared names the relay", async () => {
   const { link } = await folder.share({ to: "link", can: "write" });
   assert.deepEqual(core.of("share"), [{ id: ID, to: "link", can: "write" }]);
   assert.equal(link, `mimei:${ID}?h=head&r=${RELAY}#secret`);
+});
+
+test("who was let in is seen and can be shut out again", async () => {
+  const { core, me } = items();
+  const folder = await me.folder();
+  const until = new Date(1_800_000_000_000);
+  const first = await folder.share({ to: "link", can: "read", until });
+  await folder.share({ to: "link", can: "write" });
+  await folder.share({ to: "everyone", can: "read" });
+  assert.deepEqual(folder.view.value.shares.map(({ with: kind, id, untilMs }) => [kind, id, untilMs]), [
+    ["link", "key0", until.getTime()],
+    ["link", "key1", undefined],
+    ["everyone", undefined, undefined],
+  ]);
+  await first.revoke();
+  await folder.unshare({ with: "everyone", id: undefined });
+  assert.deepEqual(folder.view.value.shares.map(({ id }) => id), ["key1"]);
+  assert.deepEqual(core.of("unshare"), [{ id: ID, with: "link", withId: "key0" }, { id: ID, with: "everyone" }]);
 });
 
 test("a refusal of the core comes through with its code", async () => {

@@ -51,6 +51,8 @@ pub const CONNECTION_MIMEIS_MAX: usize = 1024;
 pub const ITEMS_MAX: usize = 512;
 /// Bytes of records that one message brings, so that it fits into a frame beside one more record.
 pub const RECORDS_BYTES_MAX: usize = 256 << 10;
+/// Blocks that one ask names to learn which of them are there: a page of an outbox.
+pub const HAVE_CIDS_MAX: usize = SCAN_ROWS_MAX;
 /// Identity logs that an asker lists.
 pub const KNOWN_LOGS_MAX: usize = 1024;
 /// Versions of one MiMei in memory: as many as heads.

@@ -24,7 +24,8 @@ use core::cell::RefCell;
 
 pub use effects::{Job, JobDone, JobId};
 pub use items::{
-    Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, TipView, VersionView,
+    Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
+    SharedWith, TipView, VersionView,
 };
 
 use crate::cid::{MimeiId, UserId};

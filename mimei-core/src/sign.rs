@@ -5,9 +5,9 @@
 //! (Ed25519 has several rules; ours is strict everywhere: canonical encodings,
 //! no keys or nonces of small order).
 
-use core::fmt;
-
 use alloc::vec::Vec;
+use core::fmt;
+use core::str::FromStr;
 
 use crate::cbor::{Cbor, DecodeError, Reader, Writer};
 
@@ -104,6 +104,34 @@ impl fmt::Display for SignatureError {
 }
 
 impl core::error::Error for SignatureError {}
+
+/// A text that is not 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyTextError;
+
+impl fmt::Display for KeyTextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key is written as 64 hexadecimal digits")
+    }
+}
+
+impl core::error::Error for KeyTextError {}
+
+impl FromStr for SignKey {
+    type Err = KeyTextError;
+
+    fn from_str(text: &str) -> Result<Self, KeyTextError> {
+        if text.len() != 64 {
+            return Err(KeyTextError);
+        }
+        let mut key = [0_u8; 32];
+        for (at, digit) in text.chars().enumerate() {
+            let value = digit.to_digit(16).filter(|_| !digit.is_ascii_uppercase()).ok_or(KeyTextError)?;
+            key[at / 2] = (key[at / 2] << 4) | value as u8;
+        }
+        Ok(Self(key))
+    }
+}
 
 impl SignKey {
     /// Verifies `signature` over `record` in `domain`, strictly.

@@ -28,6 +28,12 @@ use crate::seeded::Seed;
 use crate::sign::{Domain, SignKey, Signature};
 use crate::wire::Exercise;
 
+/// Whether what was saved first is not sealed: keys come later, if at all, and never go again.
+fn is_created_public(chain: &AccessChain, view: &AccessView) -> bool {
+    let first = view.path().first().and_then(|id| chain.get(id));
+    first.is_some_and(|first| first.body.keys.is_none())
+}
+
 const CONTEXT_LINK_WRAP: &str = "mimei/link-wrap/1";
 
 /// The secrets with which a peer reads and writes MiMeis.
@@ -112,7 +118,10 @@ impl Vault {
     pub fn learn(&mut self, genesis: &Genesis, chain: &AccessChain, view: &AccessView) {
         let mimei = genesis.id();
         let mut ring = Ring { keyring: Keyring::new(), current: None, earlier: Vec::new(), salt: None };
-        if genesis.author == self.user {
+        if is_created_public(chain, view) {
+            ring.keyring.allow_public();
+            ring.salt = Some(public_salt(&mimei));
+        } else if genesis.author == self.user {
             ring.salt = Some(private_salt(&self.name_secret, &mimei));
             for seal in &self.seals {
                 let key = first_epoch_key(&seal.secret, &mimei);
@@ -138,11 +147,7 @@ impl Vault {
     /// What the newest record means for new blocks.
     fn settle(&self, mimei: &MimeiId, newest: &AccessRecord, ring: &mut Ring) {
         match &newest.keys {
-            None => {
-                ring.keyring.allow_public();
-                ring.current = Some(Epoch::Public);
-                ring.salt = Some(public_salt(mimei));
-            }
+            None => ring.current = Some(Epoch::Public),
             Some(keys) => {
                 let opened = self.open_keys(mimei, keys);
                 ring.current = opened.as_ref().map(|(key, _)| Epoch::Keyed(key.clone()));
@@ -211,7 +216,7 @@ impl Vault {
         ring.keyring.open(cid, bytes).map_err(VaultError::Open)
     }
 
-    /// The keys of the next access record, which lets these in and nobody out.
+    /// The keys of the next access record, which lets these in and shuts nobody out.
     pub fn next_keys(
         &self,
         mimei: &MimeiId,
@@ -219,22 +224,57 @@ impl Vault {
         seed: &Seed,
     ) -> Result<Option<EpochKeys>, VaultError> {
         let ring = self.rings.get(mimei).ok_or(VaultError::NoKey)?;
-        let key = match &ring.current {
+        match &ring.current {
+            None => Err(VaultError::NoKey),
+            Some(Epoch::Public) => Ok(None),
+            Some(Epoch::Keyed(key)) => self.sealed_keys(mimei, key, ring.earlier.clone(), audiences, seed).map(Some),
+        }
+    }
+
+    /// The keys of the next access record, which shuts somebody out that could read: a new epoch, which
+    /// these can read and nobody else. A public MiMei stays public while everyone may read.
+    pub fn keys_of_next_epoch(
+        &self,
+        mimei: &MimeiId,
+        audiences: &[Audience],
+        seed: &Seed,
+    ) -> Result<Option<EpochKeys>, VaultError> {
+        let ring = self.rings.get(mimei).ok_or(VaultError::NoKey)?;
+        let mut earlier = ring.earlier.clone();
+        match &ring.current {
             None => return Err(VaultError::NoKey),
-            Some(Epoch::Public) => return Ok(None),
-            Some(Epoch::Keyed(key)) => key,
-        };
-        let salt = ring.salt.clone().ok_or(VaultError::NoKey)?;
-        let reads = |audience: &&Audience| audience.rights.has(Right::Read);
+            Some(Epoch::Public) if in_clear(audiences) => return Ok(None),
+            Some(Epoch::Public) => {}
+            Some(Epoch::Keyed(key)) => earlier.push(key.clone()),
+        }
+        self.sealed_keys(mimei, &EpochKey::generate(seed), earlier, audiences, seed).map(Some)
+    }
+
+    fn sealed_keys(
+        &self,
+        mimei: &MimeiId,
+        key: &EpochKey,
+        earlier: Vec<EpochKey>,
+        audiences: &[Audience],
+        seed: &Seed,
+    ) -> Result<EpochKeys, VaultError> {
+        let salt = self.rings.get(mimei).and_then(|ring| ring.salt.clone()).ok_or(VaultError::NoKey)?;
         let own = self.seals.last().map(|seal| seal_key_of(&seal.secret));
-        let links = audiences.iter().filter(reads).filter_map(|audience| match audience.who {
+        let links = audiences.iter().filter(|audience| reads(audience)).filter_map(|audience| match audience.who {
             Who::Link(link) => Some(link.seal),
             _ => None,
         });
         let to: Vec<_> = own.into_iter().chain(links).collect();
-        let in_clear = audiences.iter().filter(reads).any(|audience| matches!(audience.who, Who::Everyone(_)));
-        let history = KeyHistory { salt, earlier: ring.earlier.clone() };
-        let epoch = NewEpoch { key, history: &history, to: &to, in_clear };
-        epoch.seal(mimei, seed).map(Some).map_err(VaultError::Keys)
+        let history = KeyHistory { salt, earlier };
+        let epoch = NewEpoch { key, history: &history, to: &to, in_clear: in_clear(audiences) };
+        epoch.seal(mimei, seed).map_err(VaultError::Keys)
     }
+}
+
+fn reads(audience: &Audience) -> bool {
+    audience.rights.has(Right::Read)
+}
+
+fn in_clear(audiences: &[Audience]) -> bool {
+    audiences.iter().any(|audience| reads(audience) && matches!(audience.who, Who::Everyone(_)))
 }

@@ -149,3 +149,13 @@ fn a_signed_record_is_verified_over_its_encoding() {
     signed.body = 98;
     assert_eq!(signed.verify(Domain::Head, &sign_key_of(&seed)), Err(SignatureError));
 }
+
+#[test]
+fn a_key_is_read_back_from_its_text_and_from_no_other() {
+    let key = SignKey([0xa7; 32]);
+    let text = key.to_string();
+    assert_eq!(text.parse(), Ok(key));
+    for wrong in ["", "a7", &text[1..], &format!("{text}0"), &text.to_uppercase(), &text.replace('a', "g")] {
+        assert!(wrong.parse::<SignKey>().is_err(), "{wrong}");
+    }
+}

@@ -1,4 +1,4 @@
-//! `mimei add`, `get` and `show`: a person at a terminal, a peer like any other.
+//! `mimei add`, `get`, `show` and `unshare`: a person at a terminal, a peer like any other.
 //!
 //! A person has a data directory of their own, never a relay's: their identity,
 //! what they made, and what they read. The relay is dialled by address.
@@ -8,6 +8,7 @@ mod get;
 mod person;
 mod progress;
 mod show;
+mod unshare;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use add::{Add, add};
 pub use get::{Get, get};
 pub use person::Person;
 pub use show::{Show, show};
+pub use unshare::{Unshare, unshare};
 
 /// Why a command did not do what it was asked for, in a sentence.
 pub type Failure = Box<dyn Error + Send + Sync>;

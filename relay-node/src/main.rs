@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use relay_node::cli::{self, Add, Get, Show};
+use relay_node::cli::{self, Add, Get, Show, Unshare};
 use relay_node::config::{Config, DataFlag, EXAMPLE, Flags, SETTINGS};
 use relay_node::driver::now;
 use relay_node::keys::Keys;
@@ -30,6 +30,8 @@ enum Command {
     Get(Get),
     /// Show what a MiMei is, its versions and its files
     Show(Show),
+    /// Take back a link, or what everyone may do
+    Unshare(Unshare),
 }
 
 type Failure = cli::Failure;
@@ -44,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Add(args) => cli::add(&args).await.map(|link| println!("{link}")),
         Command::Get(args) => get(&args).await,
         Command::Show(args) => cli::show(&args).await.map(|text| print!("{text}")),
+        Command::Unshare(args) => cli::unshare(&args).await.map(|text| println!("{text}")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -227,3 +227,26 @@ async fn a_person_is_never_the_relay() {
     assert!(!said.is_well && said.err.contains("directory of a relay"), "{said:?}");
     assert!(!other.join("device.key").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_was_taken_back_opens_nothing_and_others_go_on() {
+    let world = World::new().await;
+    let link = world.add("anna", &[&world.file("a.txt", b"first")]).await;
+    assert!(world.get("bert", &link, "before").await.is_well);
+    let stranger = world.run("carl", &["unshare", &link]).await;
+    assert!(!stranger.is_well && stranger.err.contains("only its author"), "{stranger:?}");
+    let bare = link.split_once('#').unwrap().0;
+    let keyless = world.run("anna", &["unshare", bare]).await;
+    assert!(!keyless.is_well && keyless.err.contains("--everyone"), "{keyless:?}");
+    let said = world.run("anna", &["unshare", &link]).await;
+    assert!(said.is_well && said.out.contains("Taken back"), "{said:?}");
+    let said = world.get("carl", &link, "after").await;
+    assert!(!said.is_well && !world.path("carl/after").exists(), "{said:?}");
+    assert!(!world.run("anna", &["show", bare]).await.out.contains("with link"));
+
+    let open = world.add("anna", &["--public", &world.file("b.txt", b"for all")]).await;
+    assert!(world.get("dora", &open, "open").await.is_well);
+    let said = world.run("anna", &["unshare", "--everyone", &open]).await;
+    assert!(said.is_well, "{said:?}");
+    assert!(!world.get("emil", &open, "closed").await.is_well);
+}

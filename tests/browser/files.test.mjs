@@ -104,6 +104,27 @@ test("a file that is replaced arrives as version 2 while one looks, and version 
   for (const page of [author, other, old]) assert.deepEqual(page.complaints, []);
 });
 
+test("a link that was taken back opens nothing for newcomers, and nothing new for those who were there", async (t) => {
+  const { author, url } = await shared(t, "while we were friends");
+  const friend = await reader(t, url);
+  await files.showsText(friend, "while we were friends");
+  await demo.shows(author, "shares-entry", "link");
+  await author.getByTestId("shares-remove").click();
+  await author.getByTestId("shares-confirm").click();
+  await author.getByTestId("shares").waitFor({ state: "detached" });
+  await files.replace(author, "note.txt", "for me alone");
+  await files.version(author, 2);
+  await files.sent(author);
+
+  const stranger = await newPage(t, browser);
+  await stranger.goto(url);
+  assert.equal((await files.problem(stranger, "open-error")).code, "mimei.notFound");
+  await friend.reload();
+  await files.showsText(friend, "while we were friends");
+  assert.match(await friend.getByTestId("item-warning").innerText(), /you may not see it/);
+  await files.version(friend, 1);
+});
+
 test("visitors see the version that the author chose, and the author the newest", async (t) => {
   const { author, url } = await shared(t, "as published");
   const visitor = await reader(t, url);

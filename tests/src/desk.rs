@@ -126,7 +126,7 @@ impl Desk {
     /// A link for whoever has it.
     pub fn share(&mut self, node: NodeId, mimei: MimeiId, to: ShareTo, rights: Rights) -> Result<Link> {
         let seed = self.random.bytes32();
-        match self.run(node, ItemCommand::Share { mimei, to, rights, seed })? {
+        match self.run(node, ItemCommand::Share { mimei, to, rights, until: None, seed })? {
             ItemOutcome::Link(link) => Ok(link),
             other => panic!("not a link: {other:?}"),
         }

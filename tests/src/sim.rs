@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mimei_core::identity::IdentityLog;
 use mimei_core::peer::{Command, CommandError, CommandId, Input, Outcome, Peer};
 use mimei_core::secret::DeviceSecrets;
+use mimei_core::time::Millis;
 use mimei_core::wire::noise::Role;
 
 use crate::people::Person;
@@ -56,6 +57,7 @@ pub struct Sim {
     partitions: BTreeSet<(NodeId, NodeId)>,
     redialing: bool,
     trace: Trace,
+    packets: u64,
 }
 
 impl Sim {
@@ -72,6 +74,7 @@ impl Sim {
             partitions: BTreeSet::new(),
             redialing: true,
             trace: Trace::default(),
+            packets: 0,
         }
     }
 
@@ -83,6 +86,16 @@ impl Sim {
     /// Milliseconds since the world began.
     pub fn now_ms(&self) -> u64 {
         self.schedule.now_us() / 1000
+    }
+
+    /// What the clock of a node shows.
+    pub fn clock(&self, node: NodeId) -> Millis {
+        self.node_now(node)
+    }
+
+    /// Packets that were given to the wire so far, both ways.
+    pub fn packets(&self) -> u64 {
+        self.packets
     }
 
     /// What links are like from now on.

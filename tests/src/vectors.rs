@@ -22,9 +22,9 @@ use mimei_core::sign::{Domain, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Proof, Role, SessionClaim};
 use mimei_core::wire::{
-    Answer, Ask, Bye, EnterAsk, Exercise, Frame, FrameError, GetAsk, Has, Hello, KnownLog, LogAnswer, LogAsk, LogPart,
-    LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Reassembler, Records, Refusal,
-    RefusalCode, Tell, packets_of,
+    Answer, Ask, Bye, EnterAsk, Exercise, Frame, FrameError, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog,
+    LogAnswer, LogAsk, LogPart, LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Reassembler,
+    Records, Refusal, RefusalCode, Tell, packets_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -314,7 +314,7 @@ fn messages(maker: &mut Maker, people: &People) {
     maker.add("message", "bytes where text belongs", &replace(&bye, b"\x64code", &Bytes(b"code".to_vec()).to_cbor()));
 }
 
-fn about_mimeis(people: &People) -> [(&'static str, Message); 9] {
+fn about_mimeis(people: &People) -> [(&'static str, Message); 11] {
     let (mimei, user) = (MimeiId::of(b"a MiMei"), people.log.user());
     let cid = Cid::of(Codec::Raw, b"a block");
     let link = people.new.device.keys().sign;
@@ -340,6 +340,8 @@ fn about_mimeis(people: &People) -> [(&'static str, Message); 9] {
         ("what is new", Message::Answer((2, Answer::Look(Box::new(answer))))),
         ("publishing a first record", Message::Ask((4, Ask::Publish(Box::new(publish))))),
         ("published", Message::Answer((4, Answer::Publish(PublishAnswer { tips })))),
+        ("which blocks are there", Message::Ask((6, Ask::Have(HaveAsk { cids: vec![cid, *mimei.cid()], mimei })))),
+        ("one of two is there", Message::Answer((6, Answer::Have(HaveAnswer { here: vec![true, false] })))),
         ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei })))),
         ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei })))),
         ("there is news", Message::Tell(Tell { mimei })),

@@ -3,7 +3,7 @@
 
 use mimei_core::cbor::Cbor;
 use mimei_core::cid::{Cid, Codec, HeadId, MimeiId, VersionId};
-use mimei_core::limits::{CONNECTION_MIMEIS_MAX, KNOWN_LOGS_MAX, PUTS_IN_WORK_MAX, UNSENT_BYTES_HIGH};
+use mimei_core::limits::{CONNECTION_MIMEIS_MAX, HAVE_CIDS_MAX, KNOWN_LOGS_MAX, PUTS_IN_WORK_MAX, UNSENT_BYTES_HIGH};
 use mimei_core::link::LinkSecret;
 use mimei_core::mimei::{
     AccessChain, AccessChange, App, Audience, Ext, Genesis, Head, KeyHistory, Kind, NewEpoch, Reserved, Right, Rights,
@@ -14,8 +14,8 @@ use mimei_core::seal::{BlockToSeal, Epoch, EpochKey, MapSalt};
 use mimei_core::sign::{Domain, Signature, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::{
-    Answer, Ask, EnterAsk, Exercise, Frame, GetAsk, Has, KnownLog, LookAsk, Message, Nothing, PublishAsk, PutAsk,
-    Records, RefusalCode,
+    Answer, Ask, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, KnownLog, LookAsk, Message, Nothing,
+    PublishAsk, PutAsk, Records, RefusalCode,
 };
 use tests::people::Person;
 use tests::random::Random;
@@ -377,4 +377,22 @@ fn lists_beyond_their_limits_are_refused() {
 
 fn blake3_of(n: usize) -> Cid {
     Cid::of(Codec::Raw, &n.to_be_bytes())
+}
+
+#[test]
+fn which_blocks_are_there_is_told_to_writers_of_that_mimei_and_of_so_many_at_once() {
+    let Scene { mut solo, alice, mut author, mut other, mimei, .. } = scene();
+    let (there, bytes) = raw(b"there");
+    let (missing, _) = raw(b"not there");
+    author.put(&mut solo, mimei, there, bytes).unwrap();
+    let have = |cids: Vec<Cid>| Ask::Have(HaveAsk { cids, mimei });
+    let answer = author.ask(&mut solo, have(vec![missing, there, missing])).unwrap();
+    assert_eq!(answer, Answer::Have(HaveAnswer { here: vec![false, true, false] }));
+    assert_eq!(other.ask(&mut solo, have(vec![there])), Err(RefusalCode::NotFound));
+    assert!(author.ask(&mut solo, have(vec![missing; HAVE_CIDS_MAX])).is_ok());
+    assert_eq!(author.ask(&mut solo, have(vec![missing; HAVE_CIDS_MAX + 1])), Err(RefusalCode::Invalid));
+    let second = Genesis { name: [8; 32], ..genesis_of(&alice) };
+    let elsewhere = HaveAsk { cids: vec![there], mimei: second.id() };
+    author.ask(&mut solo, bring(second)).unwrap();
+    assert_eq!(author.ask(&mut solo, Ask::Have(elsewhere)), Ok(Answer::Have(HaveAnswer { here: vec![false] })));
 }

@@ -116,7 +116,7 @@ fn links_that_two_tabs_make_all_stay_good() {
     let mut keys = Vec::new();
     for tab in [0, 1, 0, 1] {
         let seed = [keys.len() as u8 + 1; 32];
-        let share = ItemCommand::Share { mimei, to: ShareTo::Link, rights: Rights::READER, seed };
+        let share = ItemCommand::Share { mimei, to: ShareTo::Link, rights: Rights::READER, until: None, seed };
         let ItemOutcome::Link(link) = tabs.run(tab, share) else { panic!("no link") };
         keys.push(link.secret.unwrap().keys().sign);
     }

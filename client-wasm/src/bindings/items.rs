@@ -7,9 +7,10 @@ use mimei_core::cid::{Cid, MimeiId, VersionId};
 use mimei_core::link::{At, Link};
 use mimei_core::mimei::{App, Contents, Ext, FileName, Kind, MediaType, Rights};
 use mimei_core::peer::{
-    Command, Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome, ShareTo,
-    TipView, VersionView,
+    Command, Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome,
+    ShareTo, ShareView, SharedWith, TipView, VersionView,
 };
+use mimei_core::time::Millis;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::{field, invalid, object};
@@ -42,8 +43,11 @@ fn command(method: &str, args: &Args<'_>) -> Result<ItemCommand, Failure> {
         "share" => {
             let to = if args.text("to")? == "everyone" { ShareTo::Everyone } else { ShareTo::Link };
             let rights = if args.text("can")? == "write" { Rights::WRITER } else { Rights::READER };
-            ItemCommand::Share { mimei: mimei()?, to, rights, seed: fresh_seed() }
+            let until = field(args.0, "untilMs").filter(|value| !value.is_undefined());
+            let until = until.map(|_| args.size("untilMs")).transpose()?.map(Millis);
+            ItemCommand::Share { mimei: mimei()?, to, rights, until, seed: fresh_seed() }
         }
+        "unshare" => ItemCommand::Unshare { mimei: mimei()?, with: shared_with(args)?, seed: fresh_seed() },
         "release" => ItemCommand::Release { mimei: mimei()?, version: args.parsed("version")? },
         "choose" => ItemCommand::Choose { mimei: mimei()?, version: args.parsed("version")? },
         "merge" => ItemCommand::Merge { mimei: mimei()? },
@@ -162,7 +166,10 @@ fn to_js(outcome: ItemOutcome) -> JsValue {
         ]),
         ItemOutcome::Files(files) => list(files, file),
         ItemOutcome::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
-        ItemOutcome::Link(link) => link.to_string().into(),
+        ItemOutcome::Link(link) => object(&[
+            ("link", link.to_string().into()),
+            ("id", optional(link.secret.as_ref().map(|secret| secret.keys().sign))),
+        ]),
         ItemOutcome::Version { version, number } => {
             object(&[("version", version.to_string().into()), ("number", (number as f64).into())])
         }
@@ -187,6 +194,8 @@ fn opened(view: &ItemView, at: Option<VersionId>, warning: Option<String>) -> Js
         ("author", view.author.to_string().into()),
         ("rights", rights(view.rights)),
         ("everyone", rights(view.everyone)),
+        ("shares", list(&view.shares, share)),
+        ("forks", list(&view.forks, fork)),
         ("tips", list(&view.tips, tip)),
         ("tipsTotal", (view.tips_total as f64).into()),
         ("versions", list(&view.versions, version)),
@@ -196,6 +205,34 @@ fn opened(view: &ItemView, at: Option<VersionId>, warning: Option<String>) -> Js
         ("at", optional(at)),
         ("warning", optional(warning)),
     ])
+}
+
+fn share(share: &ShareView) -> JsValue {
+    let (kind, id) = match share.with {
+        SharedWith::Everyone => ("everyone", None),
+        SharedWith::Link(key) => ("link", Some(key.to_string())),
+        SharedWith::User(user) => ("user", Some(user.to_string())),
+    };
+    object(&[
+        ("with", kind.into()),
+        ("id", optional(id)),
+        ("rights", list(share.rights.iter(), |right| right.as_str().into())),
+        ("untilMs", share.until.map_or(JsValue::UNDEFINED, |until| (until.0 as f64).into())),
+    ])
+}
+
+/// Whom an entry of `shares` names.
+fn shared_with(args: &Args<'_>) -> Result<SharedWith, Failure> {
+    match args.text("with")?.as_str() {
+        "everyone" => Ok(SharedWith::Everyone),
+        "link" => Ok(SharedWith::Link(args.parsed("withId")?)),
+        "user" => Ok(SharedWith::User(args.parsed("withId")?)),
+        _ => Err(argument("it is shared with everyone, with a link or with a user")),
+    }
+}
+
+fn fork(fork: &ForkView) -> JsValue {
+    object(&[("device", fork.device.to_string().into()), ("heads", list(&fork.heads, |head| head.to_string().into()))])
 }
 
 fn tip(tip: &TipView) -> JsValue {

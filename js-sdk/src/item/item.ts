@@ -9,8 +9,8 @@ import { entryBlob, entryStream, listVersion } from "./entry.js";
 import type { Entry, Reader } from "./entry.js";
 import { cut, unlessAborted } from "./pieces.js";
 import type { Options } from "./pieces.js";
-import { count, fields, readOpened, readSaved, text } from "./view.js";
-import type { ItemKind, ItemView, Opened, Saved, Version } from "./view.js";
+import { count, fields, maybe, readOpened, readSaved, text } from "./view.js";
+import type { Given, ItemKind, ItemView, Opened, Saved, Version } from "./view.js";
 
 /** Which version: its number, its id, the newest one, or the one that visitors see. */
 export type At = "last" | "release" | number | string;
@@ -27,6 +27,15 @@ export interface Share {
   /** `link`: whoever has the link. `everyone`: whoever knows the id; what it holds is then not secret. */
   readonly to: "link" | "everyone";
   readonly can: "read" | "write";
+  /** When it ends, by the clocks of relays and readers. Default: when it is taken back. */
+  readonly until?: Date;
+}
+
+export interface Shared {
+  /** The address to pass on. */
+  readonly link: string;
+  /** Takes it back: the link opens nothing any more, and what is saved from now on has a new key. */
+  revoke(): Promise<void>;
 }
 
 export interface PutOptions extends Options {
@@ -55,7 +64,12 @@ export interface Item extends AsyncDisposable {
   /** Joins all tips into one version. */
   merge(): Promise<Saved>;
   /** Lets others in. The link holds its own key: who has it has the right, and it names the relay. */
-  share(share: Share): Promise<{ link: string }>;
+  share(share: Share): Promise<Shared>;
+  /**
+   * Shuts somebody out again, of those in `view.shares`. They keep what they have read; what is saved from now on
+   * has a key that they do not get.
+   */
+  unshare(who: Pick<Given, "with" | "id">): Promise<void>;
   /** Resolves when a relay has everything. */
   settled(options?: { signal?: AbortSignal }): Promise<void>;
   /** No longer follows it. What is stored stays. */
@@ -145,9 +159,18 @@ export abstract class ItemBase implements Item {
     return readSaved(await this.#change("merge", {}));
   }
 
-  async share({ to, can }: Share): Promise<{ link: string }> {
-    const link = text(await this.#change("share", { to, can }));
-    return { link: withRelays(link, await this.#doors.relays()) };
+  async share({ to, can, until }: Share): Promise<Shared> {
+    const end = until === undefined ? {} : { untilMs: until.getTime() };
+    const said = fields(await this.#change("share", { to, can, ...end }));
+    const id = maybe(said["id"], text);
+    return {
+      link: withRelays(text(said["link"]), await this.#doors.relays()),
+      revoke: () => this.unshare({ with: to, id }),
+    };
+  }
+
+  async unshare({ with: kind, id }: Pick<Given, "with" | "id">): Promise<void> {
+    await this.#change("unshare", { with: kind, ...(id !== undefined && { withId: id }) });
   }
 
   async settled({ signal }: { signal?: AbortSignal } = {}): Promise<void> {

@@ -27,6 +27,23 @@ export interface Tip {
   readonly release: string | undefined;
 }
 
+/** Somebody who was let in. */
+export interface Given {
+  readonly with: "link" | "everyone" | "user";
+  /** The link's public key, or the user id. */
+  readonly id: string | undefined;
+  /** What they may do. */
+  readonly rights: readonly string[];
+  /** When that ends, in ms since the Unix epoch. */
+  readonly untilMs: number | undefined;
+}
+
+/** A device that signed two histories; what it signed does not count, and these heads prove it. */
+export interface Fork {
+  readonly device: string;
+  readonly heads: readonly string[];
+}
+
 /** A MiMei as it looks from here. */
 export interface ItemView {
   readonly id: string;
@@ -40,6 +57,10 @@ export interface ItemView {
   readonly rights: readonly string[];
   /** What whoever comes may do. */
   readonly everyone: readonly string[];
+  /** Who was let in and not shut out again. */
+  readonly shares: readonly Given[];
+  /** Devices that broke the rules of history. */
+  readonly forks: readonly Fork[];
   /** The winner first; at most 16 of them. */
   readonly tips: readonly Tip[];
   readonly tipsTotal: number;
@@ -90,6 +111,8 @@ export function readOpened(value: unknown): Opened {
     author: text(said["author"]),
     rights,
     everyone: texts(said["everyone"]),
+    shares: list(said["shares"]).map(readGiven),
+    forks: list(said["forks"]).map(readFork),
     tips,
     tipsTotal: count(said["tipsTotal"]),
     versions,
@@ -139,6 +162,22 @@ export function unknown(): never {
 
 function readKind(value: unknown): ItemKind {
   return value === "file" || value === "folder" ? value : unknown();
+}
+
+function readGiven(value: unknown): Given {
+  const said = fields(value);
+  const kind = said["with"];
+  return {
+    with: kind === "link" || kind === "everyone" || kind === "user" ? kind : unknown(),
+    id: maybe(said["id"], text),
+    rights: texts(said["rights"]),
+    untilMs: maybe(said["untilMs"], count),
+  };
+}
+
+function readFork(value: unknown): Fork {
+  const said = fields(value);
+  return { device: text(said["device"]), heads: texts(said["heads"]) };
 }
 
 function readTip(value: unknown): Tip {

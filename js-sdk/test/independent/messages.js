@@ -23,6 +23,7 @@ const ask = union({
   enter: record({ sig: bytes(64), link: key, mimei: id }),
   look: record({ has, logs: list(known), mimei: id, watch: bool }),
   publish: record({ seen: orNull(list(id)), mimei: id, genesis: orNull(records.genesis), records: parcel }),
+  have: record({ cids: list(link), mimei: id }),
   put: record({ cid: link, mimei: id }),
   get: record({ cid: link, mimei: id }),
 });
@@ -31,6 +32,7 @@ const answer = union({
   log: record({ entries }),
   look: record({ has, more: bool, tips: list(id), total: uint, genesis: records.genesis, records: parcel }),
   publish: record({ tips: list(id) }),
+  have: record({ here: list(bool) }),
 });
 const code = oneOf("busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store");
 export const message = union({

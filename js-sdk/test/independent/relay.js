@@ -8,6 +8,7 @@ import { Session } from "./session.js";
 import { must } from "./shape.js";
 import { newUser } from "./user.js";
 
+const HAVE_CIDS_MAX = 1_024;
 const TIPS_SHOWN_MAX = 16;
 
 export class Relay {
@@ -105,6 +106,12 @@ export class Relay {
   #tell(mimei) {
     const watching = this.#sessions.filter((session) => session.watched.delete(hexOf(mimei)));
     watching.forEach((session) => session.tell(mimei));
+  }
+
+  have(ask, rights) {
+    const kept = this.#for(ask, rights, (rights) => rights.includes("write") || rights.includes("save"));
+    must(ask.get("cids").length <= HAVE_CIDS_MAX, "at most 1,024 blocks");
+    return mapOf({ here: ask.get("cids").map((cid) => kept.hasBlock(cid)) });
   }
 
   put(ask, block, rights) {

@@ -124,6 +124,8 @@ export class Session {
         return { look: this.#look(ask, rights) };
       case "publish":
         return { publish: this.#relay.publish(ask, this.user) };
+      case "have":
+        return { have: this.#relay.have(ask, rights) };
       case "get":
         return this.#relay.get(ask, rights);
       default:

@@ -5,6 +5,7 @@
 //! ([`records`]). What it lacks is asked for, what others lack is sent
 //! ([`sync`]). Blocks are looked up by [`blocks`].
 
+mod access;
 mod blocks;
 mod commands;
 mod fault;
@@ -13,6 +14,7 @@ mod read;
 mod records;
 mod state;
 mod sync;
+mod upload;
 mod write;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -20,9 +22,10 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, Ref, RefCell};
 
-pub(super) use blocks::{receive, serve};
+pub(super) use blocks::{has_block, receive, serve};
 pub use commands::{
-    Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, TipView, VersionView,
+    Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
+    SharedWith, TipView, VersionView,
 };
 pub(super) use fault::Fault;
 pub(super) use state::State;
@@ -249,8 +252,11 @@ pub(super) async fn run(shared: &Rc<Shared>, command: ItemCommand) -> Result<Ite
         ItemCommand::Read { mimei, contents, offset } => {
             read::piece(shared, &*known(shared, &mimei).await?, contents, offset).await
         }
-        ItemCommand::Share { mimei, to, rights, seed } => {
-            write::share(shared, &known(shared, &mimei).await?, to, rights, seed).await
+        ItemCommand::Share { mimei, to, rights, until, seed } => {
+            access::share(shared, &known(shared, &mimei).await?, to, access::Grant { rights, until }, seed).await
+        }
+        ItemCommand::Unshare { mimei, with, seed } => {
+            access::unshare(shared, &known(shared, &mimei).await?, with, seed).await
         }
         ItemCommand::Release { mimei, version } => write::release(shared, &known(shared, &mimei).await?, version).await,
         ItemCommand::Choose { mimei, version } => write::choose(shared, &known(shared, &mimei).await?, version).await,

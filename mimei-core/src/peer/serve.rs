@@ -52,6 +52,7 @@ async fn serve(shared: &Shared, connection: &Connection, number: u64, ask: Ask) 
         Ask::Enter(ask) => mimei::enter(shared, connection, ask).await,
         Ask::Look(ask) => mimei::look(shared, connection, ask).await,
         Ask::Publish(ask) => mimei::publish(shared, connection, *ask).await,
+        Ask::Have(ask) => mimei::have(shared, connection, ask).await,
         Ask::Put(ask) => {
             let bytes = arrival(shared, connection, number).await?;
             mimei::put(shared, connection, ask, bytes).await

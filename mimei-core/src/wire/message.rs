@@ -161,6 +161,24 @@ record! {
 }
 
 record! {
+    /// Asks which blocks of a MiMei are there.
+    pub struct HaveAsk {
+        /// Their addresses.
+        "cids" => cids: Vec<Cid>,
+        /// Of which MiMei.
+        "mimei" => mimei: MimeiId,
+    }
+}
+
+record! {
+    /// Which blocks are there, with all that they name.
+    pub struct HaveAnswer {
+        /// For each that was asked for, in that order.
+        "here" => here: Vec<bool>,
+    }
+}
+
+record! {
     /// Brings a block of a MiMei.
     pub struct PutAsk {
         /// Its address.
@@ -201,6 +219,8 @@ union! {
         "look" => Look(LookAsk),
         /// To keep records.
         "publish" => Publish(Box<PublishAsk>),
+        /// Which blocks need not be brought.
+        "have" => Have(HaveAsk),
         /// To keep a block, which follows in a block frame with the ask's number.
         "put" => Put(PutAsk),
         /// A block, which comes in a block frame with the ask's number instead of an answer.
@@ -219,6 +239,8 @@ union! {
         "look" => Look(Box<LookAnswer>),
         /// Records were kept.
         "publish" => Publish(PublishAnswer),
+        /// Which blocks are there.
+        "have" => Have(HaveAnswer),
     }
 }
 

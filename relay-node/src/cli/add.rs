@@ -163,7 +163,7 @@ async fn head(person: &Person, mimei: MimeiId) -> Result<Option<HeadId>, Failure
 async fn share(person: &Person, add: &Add, mimei: MimeiId) -> Result<Link, Failure> {
     let to = if add.public { ShareTo::Everyone } else { ShareTo::Link };
     let rights = if add.write { Rights::WRITER } else { Rights::READER };
-    match person.item(ItemCommand::Share { mimei, to, rights, seed: fresh_seed() }).await? {
+    match person.item(ItemCommand::Share { mimei, to, rights, until: None, seed: fresh_seed() }).await? {
         ItemOutcome::Link(link) => Ok(link),
         other => Err(unexpected(other)),
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use mimei_core::cid::MimeiId;
 use mimei_core::link::Link;
 use mimei_core::mimei::Rights;
-use mimei_core::peer::{FileEntry, ItemView, VersionView};
+use mimei_core::peer::{FileEntry, ItemView, ShareView, SharedWith, VersionView};
 use mimei_core::time::Millis;
 
 use super::get::names::printable;
@@ -69,6 +69,10 @@ fn text(opened: &Opened, files: &[FileEntry]) -> String {
     line("author", &view.author);
     line("you may", &rights(view.rights));
     line("everyone", &rights(view.everyone));
+    view.shares
+        .iter()
+        .filter(|share| share.with != SharedWith::Everyone)
+        .for_each(|share| line("shared", &share_text(share)));
     line("tips", &tips(view));
     if view.is_waiting {
         line("unsent", &format!("{} blocks wait for a relay", view.unsent_blocks));
@@ -88,6 +92,16 @@ fn text(opened: &Opened, files: &[FileEntry]) -> String {
 fn rights(rights: Rights) -> String {
     let names: Vec<_> = rights.iter().map(|right| right.as_str()).collect();
     if names.is_empty() { "nothing".into() } else { names.join(", ") }
+}
+
+fn share_text(share: &ShareView) -> String {
+    let with = match share.with {
+        SharedWith::Everyone => "everyone".into(),
+        SharedWith::Link(key) => format!("link {key}"),
+        SharedWith::User(user) => format!("user {user}"),
+    };
+    let until = share.until.map(|until| format!(" until {}", time(until))).unwrap_or_default();
+    format!("{}{until}, with {with}", rights(share.rights))
 }
 
 fn tips(view: &ItemView) -> String {

@@ -182,6 +182,7 @@ impl Sim {
 
     /// Puts a packet of a node on its way.
     pub(super) fn send(&mut self, node: NodeId, id: ConversationId, bytes: Vec<u8>) {
+        self.packets += 1;
         let now = self.schedule.now_us();
         let lost = self.random.chance(self.link.loss);
         let latency = self.link.latency_us(&mut self.random);

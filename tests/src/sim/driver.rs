@@ -33,7 +33,7 @@ impl Sim {
         }
     }
 
-    fn node_now(&self, node: NodeId) -> Millis {
+    pub(super) fn node_now(&self, node: NodeId) -> Millis {
         Millis(BEGIN_MS + self.nodes[node].temper.clock_ahead_ms + self.schedule.now_us() / 1000)
     }
 

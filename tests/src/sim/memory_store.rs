@@ -61,6 +61,23 @@ impl MemoryStore {
         rows.chain(self.now.blocks.values().map(Vec::as_slice)).flatten().copied().collect()
     }
 
+    /// A copy of the disk, as a backup makes one.
+    pub fn backup(&self) -> Self {
+        Self { now: self.durable.clone(), durable: self.durable.clone(), undurable: Vec::new() }
+    }
+
+    /// Takes over what another store has and this one has not: somebody was given a disk.
+    pub fn take_over(&mut self, other: &Self) {
+        for contents in [&mut self.now, &mut self.durable] {
+            for (key, value) in &other.durable.rows {
+                contents.rows.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+            for (cid, bytes) in &other.durable.blocks {
+                contents.blocks.entry(*cid).or_insert_with(|| bytes.clone());
+            }
+        }
+    }
+
     /// Makes all changes of a batch, or none.
     pub fn apply(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if batch.expect.iter().any(|(key, value)| self.now.rows.get(key) != value.as_ref()) {

@@ -162,6 +162,11 @@ pub(in crate::peer) async fn receive(shared: &Shared, item: &Item, cid: Cid, byt
     })
 }
 
+/// Whether a block belongs to a MiMei here.
+pub(in crate::peer) async fn has_block(shared: &Shared, item: &Item, cid: &Cid) -> Result<bool, StoreError> {
+    Ok(row(shared, &item.id, cid).await?.is_some())
+}
+
 /// A block that belongs to a MiMei, if it is here.
 pub(in crate::peer) async fn serve(shared: &Shared, item: &Item, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
     match row(shared, &item.id, cid).await? {

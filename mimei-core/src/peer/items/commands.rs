@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use crate::cid::{Cid, HeadId, MimeiId, UserId, VersionId};
 use crate::link::{At, Link};
-use crate::mimei::{App, Contents, Ext, FileName, Kind, Rights};
+use crate::mimei::{App, Contents, Ext, FileName, Kind, Rights, Who};
 use crate::peer::ConnectionId;
 use crate::seeded::Seed;
+use crate::sign::SignKey;
 use crate::time::Millis;
 
 /// What a driver may want of the MiMeis on this device.
@@ -69,6 +70,18 @@ pub enum ItemCommand {
         to: ShareTo,
         /// To do what.
         rights: Rights,
+        /// When it ends, by the clocks of those who look; none if it does not.
+        until: Option<Millis>,
+        /// Fresh randomness.
+        seed: Seed,
+    },
+    /// Takes back what a share gave; answered by [`ItemOutcome::Done`]. Who could read keeps what was
+    /// read; what is saved from then on is sealed under a key that they do not get.
+    Unshare {
+        /// From which MiMei.
+        mimei: MimeiId,
+        /// Whom.
+        with: SharedWith,
         /// Fresh randomness.
         seed: Seed,
     },
@@ -138,6 +151,47 @@ pub enum ShareTo {
     Everyone,
 }
 
+/// Who has been let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SharedWith {
+    /// Whoever has the link with that signing key.
+    Link(SignKey),
+    /// Whoever comes.
+    Everyone,
+    /// A user.
+    User(UserId),
+}
+
+impl From<&Who> for SharedWith {
+    fn from(who: &Who) -> Self {
+        match who {
+            Who::Link(keys) => Self::Link(keys.sign),
+            Who::Everyone(_) => Self::Everyone,
+            Who::User(user) => Self::User(*user),
+        }
+    }
+}
+
+/// One share that is in force.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ShareView {
+    /// Who was let in.
+    pub with: SharedWith,
+    /// To do what.
+    pub rights: Rights,
+    /// When it ends.
+    pub until: Option<Millis>,
+}
+
+/// A device that signed two heads of which neither follows the other.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ForkView {
+    /// The device.
+    pub device: SignKey,
+    /// The heads that prove it: two or more.
+    pub heads: Vec<HeadId>,
+}
+
 /// One change of a state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Edit {
@@ -184,6 +238,10 @@ pub struct ItemView {
     pub rights: Rights,
     /// What whoever comes may do.
     pub everyone: Rights,
+    /// Who was let in and has not been shut out, whether or not the time is over.
+    pub shares: Vec<ShareView>,
+    /// Devices that broke their own history, with the proof: none of those heads counts.
+    pub forks: Vec<ForkView>,
     /// The tips with states that differ, in winner order: more than one is unmerged.
     pub tips: Vec<TipView>,
     /// How many tips there are in all.

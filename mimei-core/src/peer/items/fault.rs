@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use crate::map::MapError;
 use crate::mimei::{AccessError, HeadError, VersionError};
 use crate::peer::CommandError;
+use crate::seal::OpenBlockError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 use crate::wire::{Refusal, RefusalCode};
@@ -89,7 +90,7 @@ impl From<CommandError> for Fault {
 impl From<VaultError> for Fault {
     fn from(error: VaultError) -> Self {
         match error {
-            VaultError::NoKey => Self::rule("access.denied", error),
+            VaultError::NoKey | VaultError::Open(OpenBlockError::UnknownEpoch(_)) => Self::rule("access.denied", error),
             _ => Self::verify(error),
         }
     }

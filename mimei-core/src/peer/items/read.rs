@@ -7,13 +7,13 @@ use core::ops::Bound;
 
 use super::Item;
 use super::blocks::{self, Nodes};
-use super::commands::{FileEntry, ItemOutcome, ItemView, TipView, VersionView};
+use super::commands::{FileEntry, ForkView, ItemOutcome, ItemView, ShareView, SharedWith, TipView, VersionView};
 use super::fault::Fault;
 use crate::cid::{Cid, MimeiId, VersionId};
 use crate::limits::SCAN_ROWS_MAX;
 use crate::link::At;
 use crate::map::{Map, Range};
-use crate::mimei::{Contents, Kind, PIECE_BYTES, Piece, Right, Rights, StateKey};
+use crate::mimei::{Audience, Contents, Kind, PIECE_BYTES, Piece, Right, Rights, StateKey};
 use crate::peer::Shared;
 use crate::store::{Scan, Table};
 
@@ -55,6 +55,8 @@ pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
         author: state.genesis.author,
         rights: rights(shared, item),
         everyone: state.view.everyone(now),
+        shares: state.view.audiences().iter().map(share).collect(),
+        forks: state.heads.equivocations().map(|(device, heads)| ForkView { device: *device, heads }).collect(),
         tips: tips.states().iter().map(|tip| TipView { head: tip.id, last: tip.last, release: tip.release }).collect(),
         tips_total: tips.all().len(),
         versions,
@@ -62,6 +64,10 @@ pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
         is_waiting: item.is_waiting(),
         seen: item.seen.get(),
     }
+}
+
+fn share(audience: &Audience) -> ShareView {
+    ShareView { with: SharedWith::from(&audience.who), rights: audience.rights, until: audience.until }
 }
 
 pub(super) fn view_outcome(shared: &Shared, item: &Rc<Item>) -> Result<ItemOutcome, Fault> {

@@ -1,14 +1,13 @@
 //! Talking to a relay about one MiMei: take what it has, send what it lacks.
 //!
 //! ```text
-//! enter      if this peer came by a link
-//! look       until there is no more; the relay tells of news from then on
-//! put        every block in the outbox, what others name first
-//! publish    records that the relay lacks, on the tips it showed
+//! enter        if this peer came by a link
+//! look         until there is no more; the relay tells of news from then on
+//! have, put    every block in the outbox, what others name first
+//! publish      records that the relay lacks, on the tips it showed
 //! ```
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -16,19 +15,17 @@ use alloc::vec::Vec;
 use super::commands::ItemOutcome;
 use super::fault::Fault;
 use super::records::{self, Extra};
-use super::{Item, changed, known, read, relays};
+use super::{Item, changed, known, read, relays, upload};
 use crate::cbor::Cbor;
-use crate::cid::{Cid, HeadId, MimeiId};
-use crate::limits::{BLOCKS_IN_FLIGHT_MAX, SCAN_ROWS_MAX};
+use crate::cid::{HeadId, MimeiId};
 use crate::link::Link;
 use crate::mimei::{Coverage, Genesis, Right};
-use crate::peer::calls::{self, Call};
-use crate::peer::connection::{Connection, Reply};
+use crate::peer::calls;
+use crate::peer::connection::Connection;
 use crate::peer::{CommandError, ConnectionId, Shared};
-use crate::seal::Block;
-use crate::store::{Batch, Scan, StoreError, Table};
+use crate::store::{Batch, StoreError};
 use crate::wire::{
-    Answer, Ask, EnterAsk, Has, KnownLog, LookAnswer, LookAsk, PublishAsk, PutAsk, Records, Refusal, RefusalCode,
+    Answer, Ask, EnterAsk, Has, KnownLog, LookAnswer, LookAsk, PublishAsk, Records, Refusal, RefusalCode,
 };
 
 /// Milliseconds until what went wrong is tried again, doubled each time.
@@ -266,12 +263,16 @@ async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Resul
             offer(shared, item, connection, &mut answer).await;
             return Ok(());
         }
-        publish_access(shared, item, connection, &mut answer).await?;
-        send_blocks(shared, item, connection).await?;
-        match publish(shared, item, connection, &answer).await {
+        match send(shared, item, connection, &mut answer).await {
             Ok(()) => return sent(shared, item, change).await,
-            Err(Fault::Remote(CommandError::Refused(Refusal { code: RefusalCode::Conflict, .. }))) => {
+            Err(fault) if is_refused(&fault, RefusalCode::Conflict) => {
                 answer = look_all(shared, item, connection).await?;
+            }
+            // What this stands on was there once: the relay lost it.
+            Err(fault) if is_refused(&fault, RefusalCode::Missing) => {
+                if !upload::refill(shared, item, connection, &answer.has).await? {
+                    return Err(fault);
+                }
             }
             Err(fault) => return Err(fault),
         }
@@ -279,10 +280,27 @@ async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Resul
     Err(Fault::rule("mimei.busy", "others change this faster than it can be sent; it is kept and will be tried again"))
 }
 
+fn is_refused(fault: &Fault, with: RefusalCode) -> bool {
+    matches!(fault, Fault::Remote(CommandError::Refused(refusal)) if refusal.code == with)
+}
+
+/// Access first: it says who may bring the rest. Blocks before the records that name them.
+async fn send(shared: &Shared, item: &Item, connection: &Connection, answer: &mut LookAnswer) -> Result<(), Fault> {
+    publish_access(shared, item, connection, answer).await?;
+    upload::send_blocks(shared, item, connection).await?;
+    publish(shared, item, connection, answer).await
+}
+
 /// Brings a relay what it lacks although nothing is noted as waiting: another tab may have cleared the note,
-/// or the relay may have lost it. If it has not even the blocks, that is not for now.
+/// or the relay may have lost it. What does not work is no fault of anything that this device does now.
 async fn offer(shared: &Shared, item: &Item, connection: &Connection, answer: &mut LookAnswer) {
-    if read::rights(shared, item).has(Right::Save) && publish_access(shared, item, connection, answer).await.is_ok() {
+    if !read::rights(shared, item).has(Right::Save) || publish_access(shared, item, connection, answer).await.is_err() {
+        return;
+    }
+    if let Err(fault) = publish(shared, item, connection, answer).await
+        && is_refused(&fault, RefusalCode::Missing)
+        && upload::refill(shared, item, connection, &answer.has).await == Ok(true)
+    {
         let _ = publish(shared, item, connection, answer).await;
     }
 }
@@ -328,7 +346,6 @@ fn check_kept(item: &Item) -> Result<(), Fault> {
     if item.is_stale.get() { Err(refused().into()) } else { Ok(()) }
 }
 
-/// Access first: it says who may bring the rest.
 async fn publish_access(
     shared: &Shared,
     item: &Item,
@@ -381,76 +398,6 @@ async fn sent(shared: &Shared, item: &Item, change: Option<u64>) -> Result<(), F
     let delete = [records::records_wait_key(&item.id)].into();
     shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
     item.outbox.borrow_mut().records = None;
-    changed(shared, item);
-    Ok(())
-}
-
-/// A block on its way.
-struct Underway {
-    row: Vec<u8>,
-    cid: Cid,
-    call: Call,
-}
-
-async fn send_blocks(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
-    let mut after = None;
-    loop {
-        let (next, pending) = (item.outbox.borrow().next, item.outbox.borrow().pending);
-        let prefix = item.id.cid().hash().to_vec();
-        let scan = Scan { table: Table::Outbox, prefix, after: after.clone(), limit: SCAN_ROWS_MAX };
-        let rows = shared.effects.scan(scan).await?;
-        let blocks: Vec<_> = rows.iter().filter(|(_, cid)| !cid.is_empty()).cloned().collect();
-        let Some((last, _)) = blocks.last() else {
-            if after.take().is_some() {
-                // Another tab counts for itself: its rows may stand before those that were sent.
-                continue;
-            }
-            let mut outbox = item.outbox.borrow_mut();
-            // Nothing came in since we looked: what was counted beside this was sent by another tab.
-            if pending == 0 && outbox.next == next {
-                outbox.blocks = 0;
-            }
-            return Ok(());
-        };
-        after = Some(last.clone());
-        send_page(shared, item, connection, blocks).await?;
-    }
-}
-
-async fn send_page(
-    shared: &Shared,
-    item: &Item,
-    connection: &Connection,
-    blocks: Vec<(Vec<u8>, Vec<u8>)>,
-) -> Result<(), Fault> {
-    let mut underway: VecDeque<Underway> = VecDeque::new();
-    for (row, cid) in blocks {
-        let cid = Cid::from_cbor(&cid).map_err(|_| Fault::verify("the outbox of this device is damaged"))?;
-        let missing = || Fault::verify("a block that waits to be sent is gone from this device");
-        let bytes = shared.effects.block(cid).await?.ok_or_else(missing)?;
-        let links = Block::parse(cid.codec(), &bytes).map_err(Fault::verify)?.links().to_vec();
-        // The relay takes a block only when it has all that it names.
-        while underway.len() >= BLOCKS_IN_FLIGHT_MAX || underway.iter().any(|block| links.contains(&block.cid)) {
-            let Some(first) = underway.pop_front() else { break };
-            acknowledged(shared, item, connection, first).await?;
-        }
-        let call = calls::begin(shared, connection, Ask::Put(PutAsk { cid, mimei: item.id }))?;
-        connection.send_block(&shared.effects, call.number, bytes).await;
-        underway.push_back(Underway { row, cid, call });
-    }
-    for block in underway {
-        acknowledged(shared, item, connection, block).await?;
-    }
-    Ok(())
-}
-
-async fn acknowledged(shared: &Shared, item: &Item, connection: &Connection, block: Underway) -> Result<(), Fault> {
-    let Reply::Answer(Answer::Done(_)) = block.call.reply(shared, connection).await? else {
-        return Err(CommandError::WrongAnswer.into());
-    };
-    let delete = [crate::store::RowKey::new(Table::Outbox, block.row)].into();
-    shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
-    item.outbox.borrow_mut().gone(1);
     changed(shared, item);
     Ok(())
 }

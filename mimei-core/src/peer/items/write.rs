@@ -7,22 +7,20 @@ use alloc::vec::Vec;
 use core::future::Future;
 
 use super::blocks::{self, Keep, Nodes};
-use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem, ShareTo};
+use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem};
 use super::fault::Fault;
 use super::records::{self, Extra};
-use super::{Item, merge, read, sync};
+use super::{Item, access, merge, read, sync};
 use crate::cbor::Cbor;
 use crate::cid::{AccessId, Cid, HeadId, VersionId};
 use crate::limits::BLOCK_BYTES_MAX;
-use crate::link::{Link, LinkSecret};
 use crate::map::{BatchEdit, Builder, EditStep, Value};
 use crate::mimei::{
-    AccessChange, Audience, Contents, Everyone, FileName, Genesis, Kind, NextHead, PIECE_BYTES, Piece, Proof, Reserved,
-    Right, Rights, Signer, StateKey, Version, Who, auto_name, pieces,
+    Contents, FileName, Genesis, Kind, NextHead, PIECE_BYTES, Piece, Proof, Reserved, Right, Rights, Signer, StateKey,
+    Version, auto_name, pieces,
 };
 use crate::peer::Shared;
 use crate::seal::BlockToSeal;
-use crate::seeded::Seed;
 use crate::sign::{Domain, Signed};
 use crate::store::{Batch, StoreError};
 use crate::wire::Records;
@@ -43,22 +41,11 @@ pub(super) async fn create(shared: &Rc<Shared>, new: NewItem) -> Result<ItemOutc
         records::found(shared, &item, genesis).await?;
         let is_new = item.state().access.is_empty() && item.state().heads.is_empty();
         if is_public && is_new {
-            open_to_everyone(shared, &item).await?;
+            access::open_to_everyone(shared, &item).await?;
         }
     }
     sync::kick(shared, &item);
     read::view_outcome(shared, &item)
-}
-
-/// The first access record of a MiMei that is created public.
-async fn open_to_everyone(shared: &Shared, item: &Item) -> Result<(), Fault> {
-    let audiences = [Audience::new(Everyone {}, Rights::READER)].into();
-    let change = AccessChange { audiences, keys: None, accepted: Vec::new(), relays: Vec::new(), mirrors: Vec::new() };
-    let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
-    let record = item.state().view.next_record(by, change);
-    let access = [sign(shared, Domain::Access, record).await].into();
-    let last = shared.effects.row(records::own_key(&item.id)).await?;
-    own(shared, item, Records { access, ..Records::default() }, Batch::default(), last).await
 }
 
 pub(super) async fn put_piece(shared: &Shared, item: &Item, bytes: Vec<u8>) -> Result<ItemOutcome, Fault> {
@@ -117,7 +104,9 @@ pub(super) async fn save(
 const CONFLICTS_MAX: usize = 8;
 
 /// Tries again, on what is there then, while another tab of this profile is faster.
-async fn again_on_conflict<T, F: Future<Output = Result<T, Fault>>>(mut sign: impl FnMut() -> F) -> Result<T, Fault> {
+pub(super) async fn again_on_conflict<T, F: Future<Output = Result<T, Fault>>>(
+    mut sign: impl FnMut() -> F,
+) -> Result<T, Fault> {
     for _ in 0..CONFLICTS_MAX {
         match sign().await {
             Err(Fault::Store(StoreError::Conflict)) => {}
@@ -346,49 +335,8 @@ async fn sign_head(
     Ok(ItemOutcome::Done)
 }
 
-pub(super) async fn share(
-    shared: &Rc<Shared>,
-    item: &Rc<Item>,
-    to: ShareTo,
-    rights: Rights,
-    seed: Seed,
-) -> Result<ItemOutcome, Fault> {
-    let secret = LinkSecret::generate(&seed);
-    let who: Who = match to {
-        ShareTo::Link => secret.keys().into(),
-        ShareTo::Everyone => Everyone {}.into(),
-    };
-    again_on_conflict(|| let_in(shared, item, who, rights, &seed)).await?;
-    sync::kick(shared, item);
-    let mut link = Link::new(item.id);
-    link.head = item.state().tips(shared.effects.now()).winner().map(|tip| tip.id);
-    link.secret = (to == ShareTo::Link).then_some(secret);
-    Ok(ItemOutcome::Link(link))
-}
-
-/// Signs the access record that gives somebody rights beside those there are.
-async fn let_in(shared: &Shared, item: &Item, who: Who, rights: Rights, seed: &Seed) -> Result<(), Fault> {
-    let (_lock, last) = item.to_sign(shared).await?;
-    let by = signer(shared, item, Rights::of(&[Right::SetRights]))?;
-    let record = {
-        let state = item.state();
-        let mut audiences = state.view.audiences().to_vec();
-        match audiences.iter_mut().find(|audience| audience.who == who) {
-            Some(audience) => audience.rights = audience.rights.and(rights),
-            None => audiences.push(Audience::new(who, rights)),
-        }
-        let keys = shared.vault.borrow().next_keys(&item.id, &audiences, seed)?;
-        let newest = state.view.newest();
-        let relays = newest.map(|record| record.relays.clone()).unwrap_or_default();
-        let mirrors = newest.map(|record| record.mirrors.clone()).unwrap_or_default();
-        state.view.next_record(by, AccessChange { audiences, keys, accepted: Vec::new(), relays, mirrors })
-    };
-    let access = [sign(shared, Domain::Access, record).await].into();
-    own(shared, item, Records { access, ..Records::default() }, Batch::default(), last).await
-}
-
 /// Keeps what this device signed, if what it signed `last` is still that.
-async fn own(
+pub(super) async fn own(
     shared: &Shared,
     item: &Item,
     records: Records,
@@ -404,12 +352,12 @@ async fn own(
     records::take_in(shared, item, records, Extra { batch, is_own: true, needs_blocks: false }).await
 }
 
-async fn sign<T: Cbor>(shared: &Shared, domain: Domain, body: T) -> Signed<T> {
+pub(super) async fn sign<T: Cbor>(shared: &Shared, domain: Domain, body: T) -> Signed<T> {
     Signed { sig: shared.effects.sign(domain, body.to_cbor()).await, body }
 }
 
 /// By whom a record of this device is, with the link's proof if the right comes from a link.
-fn signer(shared: &Shared, item: &Item, right: Rights) -> Result<Signer, Fault> {
+pub(super) fn signer(shared: &Shared, item: &Item, right: Rights) -> Result<Signer, Fault> {
     let (state, now) = (item.state(), shared.effects.now());
     let (user, device) = (shared.log.borrow().user(), shared.device);
     let mut log = shared.log.borrow().newest();

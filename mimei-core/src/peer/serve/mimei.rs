@@ -6,15 +6,15 @@ use alloc::vec::Vec;
 
 use crate::cbor::Cbor;
 use crate::cid::MimeiId;
-use crate::limits::{CONNECTION_MIMEIS_MAX, KNOWN_LOGS_MAX};
+use crate::limits::{CONNECTION_MIMEIS_MAX, HAVE_CIDS_MAX, KNOWN_LOGS_MAX};
 use crate::mimei::{Right, Rights, TIPS_SHOWN_MAX};
 use crate::peer::connection::Connection;
 use crate::peer::items::{self, Item};
 use crate::peer::{Shared, serve::store_refusal};
 use crate::sign::Domain;
 use crate::wire::{
-    Answer, EnterAsk, Exercise, GetAsk, LookAnswer, LookAsk, Nothing, PublishAnswer, PublishAsk, PutAsk, Refusal,
-    RefusalCode,
+    Answer, EnterAsk, Exercise, GetAsk, HaveAnswer, HaveAsk, LookAnswer, LookAsk, Nothing, PublishAnswer, PublishAsk,
+    PutAsk, Refusal, RefusalCode,
 };
 
 const WRITERS: Rights = Rights::of(&[Right::Write, Right::Save]);
@@ -100,6 +100,21 @@ pub(super) async fn publish(shared: &Shared, connection: &Connection, ask: Publi
     }
     items::take_in(shared, &item, records).await.map_err(items::Fault::refusal)?;
     Ok(Answer::Publish(PublishAnswer { tips: tips_now() }))
+}
+
+pub(super) async fn have(shared: &Shared, connection: &Connection, ask: HaveAsk) -> Result<Answer, Refusal> {
+    let (item, rights) = visible(shared, connection, &ask.mimei).await?;
+    if !has_any(rights, WRITERS) {
+        return Err(Refusal::new(RefusalCode::Denied, "you may look at this and not change it"));
+    }
+    if ask.cids.len() > HAVE_CIDS_MAX {
+        return Err(Refusal::new(RefusalCode::Invalid, "more blocks are named than one ask may name"));
+    }
+    let mut here = Vec::with_capacity(ask.cids.len());
+    for cid in &ask.cids {
+        here.push(items::has_block(shared, &item, cid).await.map_err(store_refusal)?);
+    }
+    Ok(Answer::Have(HaveAnswer { here }))
 }
 
 pub(super) async fn put(

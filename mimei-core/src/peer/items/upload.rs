@@ -1,0 +1,225 @@
+//! Blocks on their way to a relay.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use super::fault::Fault;
+use super::{Item, changed};
+use crate::cbor::Cbor;
+use crate::cid::Cid;
+use crate::limits::{BLOCKS_IN_FLIGHT_MAX, HAVE_CIDS_MAX, SCAN_ROWS_MAX};
+use crate::peer::calls::{self, Call};
+use crate::peer::connection::{Connection, Reply};
+use crate::peer::{CommandError, Shared};
+use crate::seal::Block;
+use crate::store::{Batch, RowKey, Scan, Table};
+use crate::wire::{Answer, Ask, Has, HaveAsk, PutAsk};
+
+/// Blocks that a relay may lack and be brought again: of 64 GiB, and a list of 20 MiB.
+const REFILL_CIDS_MAX: usize = 1 << 18;
+
+/// A row of the outbox.
+struct Waiting {
+    row: Vec<u8>,
+    cid: Cid,
+}
+
+/// A block on its way.
+struct Underway {
+    /// Its row in the outbox, if it has one.
+    row: Option<Vec<u8>>,
+    cid: Cid,
+    call: Call,
+}
+
+/// Sends what is in the outbox.
+pub(super) async fn send_blocks(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+    let mut after = None;
+    loop {
+        let (next, pending) = (item.outbox.borrow().next, item.outbox.borrow().pending);
+        let prefix = item.id.cid().hash().to_vec();
+        let scan = Scan { table: Table::Outbox, prefix, after: after.clone(), limit: SCAN_ROWS_MAX };
+        let rows = shared.effects.scan(scan).await?;
+        let page: Vec<Waiting> =
+            rows.into_iter().filter(|(_, cid)| !cid.is_empty()).map(waiting).collect::<Result<_, _>>()?;
+        let Some(last) = page.last() else {
+            if after.take().is_some() {
+                // Another tab counts for itself: its rows may stand before those that were sent.
+                continue;
+            }
+            let mut outbox = item.outbox.borrow_mut();
+            // Nothing came in since we looked: what was counted beside this was sent by another tab.
+            if pending == 0 && outbox.next == next {
+                outbox.blocks = 0;
+            }
+            return Ok(());
+        };
+        after = Some(last.row.clone());
+        send_page(shared, item, connection, page).await?;
+    }
+}
+
+fn waiting((row, cid): (Vec<u8>, Vec<u8>)) -> Result<Waiting, Fault> {
+    let cid = Cid::from_cbor(&cid).map_err(|_| Fault::verify("the outbox of this device is damaged"))?;
+    Ok(Waiting { row, cid })
+}
+
+async fn send_page(shared: &Shared, item: &Item, connection: &Connection, page: Vec<Waiting>) -> Result<(), Fault> {
+    let page = unless_there(shared, item, connection, page).await?;
+    let mut sending = Sending { shared, item, connection, underway: VecDeque::new() };
+    for Waiting { row, cid } in page {
+        let missing = || Fault::verify("a block that waits to be sent is gone from this device");
+        let bytes = shared.effects.block(cid).await?.ok_or_else(missing)?;
+        sending.send(Some(row), cid, bytes).await?;
+    }
+    sending.finish().await
+}
+
+/// An upload that was cut off, or what another device sent too, is not sent again. It takes a round trip, so few
+/// blocks are just sent.
+async fn unless_there(
+    shared: &Shared,
+    item: &Item,
+    connection: &Connection,
+    mut page: Vec<Waiting>,
+) -> Result<Vec<Waiting>, Fault> {
+    if page.len() <= BLOCKS_IN_FLIGHT_MAX {
+        return Ok(page);
+    }
+    let cids: Vec<Cid> = page.iter().map(|waiting| waiting.cid).collect();
+    let lacking = lacking(shared, item, connection, &cids).await?;
+    let mut there: Vec<Vec<u8>> = Vec::new();
+    page.retain(|waiting| {
+        let is_lacking = lacking.contains(&waiting.cid);
+        if !is_lacking {
+            there.push(waiting.row.clone());
+        }
+        is_lacking
+    });
+    gone(shared, item, there).await?;
+    Ok(page)
+}
+
+/// Those of these blocks that the relay lacks.
+async fn lacking(shared: &Shared, item: &Item, connection: &Connection, cids: &[Cid]) -> Result<BTreeSet<Cid>, Fault> {
+    let mut lacking = BTreeSet::new();
+    for cids in cids.chunks(HAVE_CIDS_MAX) {
+        let ask = Ask::Have(HaveAsk { cids: cids.to_vec(), mimei: item.id });
+        let here = match calls::ask(shared, connection, ask).await? {
+            Answer::Have(answer) if answer.here.len() == cids.len() => answer.here,
+            _ => return Err(CommandError::WrongAnswer.into()),
+        };
+        lacking.extend(cids.iter().zip(here).filter(|(_, here)| !here).map(|(cid, _)| *cid));
+    }
+    Ok(lacking)
+}
+
+/// The relay has the blocks of these rows of the outbox.
+async fn gone(shared: &Shared, item: &Item, rows: Vec<Vec<u8>>) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let count = rows.len();
+    let delete = rows.into_iter().map(|row| RowKey::new(Table::Outbox, row)).collect();
+    shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
+    item.outbox.borrow_mut().gone(count);
+    changed(shared, item);
+    Ok(())
+}
+
+/// Brings a relay the blocks of versions that it lacks, as far as they are on this device: it was restored from
+/// an older copy, or lost its disk. Says whether it brought any.
+///
+/// A relay that has a block has all that it names, so only what it lacks is looked into.
+pub(super) async fn refill(shared: &Shared, item: &Item, connection: &Connection, has: &Has) -> Result<bool, Fault> {
+    let roots = {
+        let state = item.state();
+        let (records, _) = state.records_after(has, &state.known_logs());
+        records.versions.iter().flat_map(|version| [Some(version.body.root), version.body.refs]).flatten().collect()
+    };
+    let Some(missing) = missing_below(shared, item, connection, roots).await? else { return Ok(false) };
+    let is_any = !missing.is_empty();
+    let mut sending = Sending { shared, item, connection, underway: VecDeque::new() };
+    for cid in missing {
+        let Some(bytes) = shared.effects.block(cid).await? else { return Ok(false) };
+        sending.send(None, cid, bytes).await?;
+    }
+    sending.finish().await?;
+    Ok(is_any)
+}
+
+/// What the relay lacks of these blocks and all below them, what others name first; none if some of it is not on
+/// this device: a part would take room at the relay and help nobody.
+async fn missing_below(
+    shared: &Shared,
+    item: &Item,
+    connection: &Connection,
+    mut level: Vec<Cid>,
+) -> Result<Option<Vec<Cid>>, Fault> {
+    // One that is named from several levels has to be sent before the lowest of them.
+    let mut depths: BTreeMap<Cid, usize> = BTreeMap::new();
+    for depth in 0.. {
+        if level.is_empty() {
+            break;
+        }
+        level.sort_unstable();
+        level.dedup();
+        let lacking = lacking(shared, item, connection, &level).await?;
+        if depths.len() + lacking.len() > REFILL_CIDS_MAX {
+            return Err(Fault::rule(
+                "mimei.tooMuchLost",
+                "the relay lost more of this than can be brought back at once",
+            ));
+        }
+        level.clear();
+        for cid in lacking {
+            depths.insert(cid, depth);
+            let Some(bytes) = shared.effects.block(cid).await? else { return Ok(None) };
+            level.extend_from_slice(Block::parse(cid.codec(), &bytes).map_err(Fault::verify)?.links());
+        }
+    }
+    let mut found: Vec<(Cid, usize)> = depths.into_iter().collect();
+    found.sort_by_key(|(_, depth)| Reverse(*depth));
+    Ok(Some(found.into_iter().map(|(cid, _)| cid).collect()))
+}
+
+/// Blocks that are being sent, a few at once.
+struct Sending<'a> {
+    shared: &'a Shared,
+    item: &'a Item,
+    connection: &'a Connection,
+    underway: VecDeque<Underway>,
+}
+
+impl Sending<'_> {
+    async fn send(&mut self, row: Option<Vec<u8>>, cid: Cid, bytes: Vec<u8>) -> Result<(), Fault> {
+        let links = Block::parse(cid.codec(), &bytes).map_err(Fault::verify)?.links().to_vec();
+        // The relay takes a block only when it has all that it names.
+        while self.underway.len() >= BLOCKS_IN_FLIGHT_MAX
+            || self.underway.iter().any(|block| links.contains(&block.cid))
+        {
+            let Some(first) = self.underway.pop_front() else { break };
+            self.acknowledged(first).await?;
+        }
+        let ask = Ask::Put(PutAsk { cid, mimei: self.item.id });
+        let call = calls::begin(self.shared, self.connection, ask)?;
+        self.connection.send_block(&self.shared.effects, call.number, bytes).await;
+        self.underway.push_back(Underway { row, cid, call });
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<(), Fault> {
+        while let Some(block) = self.underway.pop_front() {
+            self.acknowledged(block).await?;
+        }
+        Ok(())
+    }
+
+    async fn acknowledged(&self, block: Underway) -> Result<(), Fault> {
+        let Reply::Answer(Answer::Done(_)) = block.call.reply(self.shared, self.connection).await? else {
+            return Err(CommandError::WrongAnswer.into());
+        };
+        gone(self.shared, self.item, block.row.into_iter().collect()).await
+    }
+}
