@@ -59,6 +59,10 @@ tables! {
     /// What no relay has yet. Key: MimeiId's hash, number (8 bytes, big endian), the block's address. Value:
     /// the same address; under the largest number alone nothing: records wait.
     "outbox/1" => Outbox,
+    /// Heads that this device has not signed yet. Key: MimeiId's hash. Value: the head's body.
+    "draft/1" => Draft,
+    /// MiMeis of which a relay has had a head of this device. Key: MimeiId's hash. Value: nothing.
+    "sent/1" => Sent,
     /// What this device signed last. Key: MimeiId's hash. Value: the address of a head or access record.
     "own/1" => Own,
 }

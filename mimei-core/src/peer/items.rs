@@ -9,6 +9,7 @@ mod access;
 mod blocks;
 mod commands;
 mod fault;
+mod heads;
 mod merge;
 mod read;
 mod records;
@@ -68,7 +69,10 @@ pub(super) struct Item {
     /// Relays that have it.
     sources: RefCell<Vec<ConnectionId>>,
     outbox: RefCell<Outbox>,
+    /// When a relay last said what it has; none since this program began.
     seen: Cell<Option<Millis>>,
+    /// Whether a relay has ever had a head of this device.
+    was_sent: Cell<bool>,
 }
 
 /// What no relay has yet.
@@ -137,6 +141,7 @@ impl Item {
             sources: RefCell::default(),
             outbox: RefCell::default(),
             seen: Cell::new(None),
+            was_sent: Cell::new(false),
         })
     }
 
@@ -165,6 +170,12 @@ impl Item {
             records::load(shared, self).await?;
         }
         Ok((guard, last))
+    }
+
+    /// Whether this device knows what it signed last. Its data may be an older copy: what was signed on that alone
+    /// could be a second history beside the one that a relay has.
+    fn may_sign_heads(&self) -> bool {
+        self.seen.get().is_some() || !self.was_sent.get()
     }
 
     fn is_waiting(&self) -> bool {

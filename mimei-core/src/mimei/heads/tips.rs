@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use super::reach::Descent;
 use super::record::Head;
 use super::set::HeadSet;
+use crate::cbor::Cbor;
 use crate::cid::{HeadId, VersionId};
 use crate::mimei::access::AccessView;
 use crate::mimei::limits::{HEAD_PREV_MAX, TIPS_SHOWN_MAX};
@@ -109,6 +110,35 @@ impl HeadSet {
         Tips(tips)
     }
 
+    /// These tips, once a head that is not signed yet stands beside them or follows them. Until then nobody else
+    /// knows it by the id that it has here.
+    pub fn with_draft(&self, tips: Tips, draft: &Head) -> Tips {
+        let id = HeadId::of(&draft.to_cbor());
+        let Tips(mut tips) = tips;
+        tips.retain(|tip| !self.any_reaches(&draft.prev, &tip.id, tip.seq));
+        tips.push(Tip { id, seq: draft.seq, last: draft.last, release: draft.release });
+        tips.sort_unstable_by_key(|tip| (core::cmp::Reverse(tip.seq), tip.id));
+        Tips(tips)
+    }
+
+    /// A head that was not signed when it was made, as its device signs it now: it follows the device's newest
+    /// head too, which another copy of the device's data may not have known.
+    pub fn signable(&self, draft: Head, by: Signer, view: &AccessView) -> Head {
+        let follows: Vec<HeadId> = draft.prev.iter().copied().chain(self.newest_of(&by.device)).collect();
+        let mut prev = self.maximal(&follows);
+        prev.truncate(HEAD_PREV_MAX);
+        Head { by, seq: self.seq_after(&prev), prev, access: view.newest_id(), ..draft }
+    }
+
+    /// The rights that it takes to sign a head.
+    pub fn needs(&self, head: &Head) -> Rights {
+        head.changes(self.prev_of(head)).needs()
+    }
+
+    fn seq_after(&self, prev: &[HeadId]) -> u64 {
+        1 + prev.iter().filter_map(|id| self.head(id)).map(|head| head.seq).max().unwrap_or(0)
+    }
+
     /// The next head of a device: it follows all valid tips and the device's own newest head.
     ///
     /// Of more tips than a head may follow the first in winner order are taken.
@@ -119,7 +149,7 @@ impl HeadSet {
         let mut prev = self.maximal(&follows);
         prev.truncate(HEAD_PREV_MAX);
         let NextHead { by, last, release, time } = next;
-        let seq = 1 + prev.iter().filter_map(|id| self.head(id)).map(|head| head.seq).max().unwrap_or(0);
+        let seq = self.seq_after(&prev);
         Head { by, seq, last, prev, time, mimei: *self.mimei(), access: view.newest_id(), release }
     }
 }

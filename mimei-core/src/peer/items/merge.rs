@@ -34,7 +34,7 @@ pub(super) struct Base {
 /// What a new version of this MiMei stands on now.
 pub(super) async fn base(shared: &Shared, item: &Item) -> Result<Base, Fault> {
     let mut tips: Vec<VersionId> =
-        item.state().tips(shared.effects.now()).states().iter().map(|tip| tip.last).collect();
+        item.state().tips_here(shared.effects.now()).states().iter().map(|tip| tip.last).collect();
     let Some(winner) = tips.first().copied() else { return Ok(Base::default()) };
     let mut seen = BTreeSet::new();
     tips.retain(|version| seen.insert(*version));

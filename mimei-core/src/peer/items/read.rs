@@ -34,7 +34,7 @@ pub(super) fn rights(shared: &Shared, item: &Item) -> Rights {
 
 pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
     let (state, now) = (item.state(), shared.effects.now());
-    let tips = state.tips(now);
+    let tips = state.tips_here(now);
     let mut versions: Vec<VersionView> = state
         .versions
         .iter()
@@ -76,7 +76,7 @@ pub(super) fn view_outcome(shared: &Shared, item: &Rc<Item>) -> Result<ItemOutco
 
 /// What is shown without a selector: the newest version to those who work on it, else the release.
 pub(super) fn current(shared: &Shared, item: &Item) -> Option<VersionId> {
-    let tip = item.state().tips(shared.effects.now()).winner().copied()?;
+    let tip = item.state().tips_here(shared.effects.now()).winner().copied()?;
     let works_on_it = rights(shared, item).has(Right::Save);
     Some(if works_on_it { tip.last } else { tip.release.unwrap_or(tip.last) })
 }
@@ -84,7 +84,7 @@ pub(super) fn current(shared: &Shared, item: &Item) -> Option<VersionId> {
 /// The version that a selector means under the current head.
 pub(super) fn find(shared: &Shared, item: &Item, at: At) -> Result<VersionId, Fault> {
     let state = item.state();
-    let winner = state.tips(shared.effects.now()).winner().copied();
+    let winner = state.tips_here(shared.effects.now()).winner().copied();
     let unknown = || Fault::rule("mimei.noVersion", "this MiMei has no such version");
     match at {
         At::Current => current(shared, item).ok_or_else(empty),

@@ -11,7 +11,7 @@ use super::{Item, has_news};
 use crate::cbor::Cbor;
 use crate::cid::{AccessId, Cid, HeadId, MimeiId, UserId, VersionId};
 use crate::limits::SCAN_ROWS_MAX;
-use crate::mimei::Genesis;
+use crate::mimei::{Genesis, Head};
 use crate::peer::{Shared, logs};
 use crate::store::{Batch, RowKey, Scan, StoreError, Table};
 use crate::wire::Records;
@@ -48,6 +48,14 @@ pub(super) fn records_wait_key(mimei: &MimeiId) -> RowKey {
 
 pub(super) fn own_key(mimei: &MimeiId) -> RowKey {
     RowKey::new(Table::Own, mimei.cid().hash())
+}
+
+pub(super) fn draft_key(mimei: &MimeiId) -> RowKey {
+    RowKey::new(Table::Draft, mimei.cid().hash())
+}
+
+pub(super) fn sent_key(mimei: &MimeiId) -> RowKey {
+    RowKey::new(Table::Sent, mimei.cid().hash())
 }
 
 /// All rows of a MiMei in a table.
@@ -100,6 +108,10 @@ pub(super) async fn load(shared: &Shared, item: &Item) -> Result<bool, StoreErro
     for head in decoded(shared, Table::Head, id).await? {
         state.insert_head(head).map_err(|_| damaged(id))?;
     }
+    if let Some(draft) = shared.effects.row(draft_key(id)).await? {
+        state.draft = Some(Head::from_cbor(&draft).map_err(|_| damaged(id))?);
+    }
+    item.was_sent.set(shared.effects.row(sent_key(id)).await?.is_some());
     if let Some(link) = shared.effects.row(link_key(id)).await?
         && shared.vault.borrow().link_key(id).is_none()
     {

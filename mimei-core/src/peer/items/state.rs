@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) heads: HeadSet,
     pub(crate) versions: BTreeMap<VersionId, Signed<Version>>,
     pub(crate) logs: BTreeMap<UserId, IdentityLog>,
+    /// The head that this device will sign when a relay has told it what it signed before.
+    pub(super) draft: Option<Head>,
 }
 
 impl State {
@@ -34,7 +36,7 @@ impl State {
         let access = AccessChain::new(&genesis);
         let view = access.view(&logs);
         let heads = HeadSet::new(genesis.id());
-        Self { genesis, access, view, heads, versions: BTreeMap::new(), logs }
+        Self { genesis, access, view, heads, versions: BTreeMap::new(), logs, draft: None }
     }
 
     /// Whether a head or access record is here.
@@ -86,8 +88,18 @@ impl State {
         Ok(self.heads.insert(signed, &self.access, &self.logs)?)
     }
 
+    /// The tips as all can see them.
     pub(crate) fn tips(&self, now: Millis) -> Tips {
         self.heads.tips(&Judge { view: &self.view, logs: &self.logs, now })
+    }
+
+    /// The tips as this device sees them: with the head that it has yet to sign.
+    pub(super) fn tips_here(&self, now: Millis) -> Tips {
+        let tips = self.tips(now);
+        match &self.draft {
+            Some(draft) => self.heads.with_draft(tips, draft),
+            None => tips,
+        }
     }
 
     /// What this side has, as it tells the other.

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use super::commands::ItemOutcome;
 use super::fault::Fault;
 use super::records::{self, Extra};
-use super::{Item, changed, known, read, relays, upload};
+use super::{Item, changed, heads, known, read, relays, upload};
 use crate::cbor::Cbor;
 use crate::cid::{HeadId, MimeiId};
 use crate::link::Link;
@@ -257,6 +257,7 @@ async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Resul
         other => other?,
     };
     item.has_source(connection.id);
+    heads::sign_draft(shared, item).await?;
     for _ in 0..PUBLISH_TRIES {
         let change = item.outbox.borrow().records;
         if !item.is_waiting() {
@@ -396,7 +397,11 @@ async fn sent(shared: &Shared, item: &Item, change: Option<u64>) -> Result<(), F
         return Ok(());
     }
     let delete = [records::records_wait_key(&item.id)].into();
-    shared.effects.apply(Batch { delete, ..Batch::default() }).await?;
+    let put = [(records::sent_key(&item.id), Vec::new())].into();
+    // The first time it has to last: from then on there is something that an older copy does not know.
+    let strict = !item.was_sent.get();
+    shared.effects.apply(Batch { delete, put, strict, ..Batch::default() }).await?;
+    item.was_sent.set(true);
     item.outbox.borrow_mut().records = None;
     changed(shared, item);
     Ok(())

@@ -10,14 +10,14 @@ use super::blocks::{self, Keep, Nodes};
 use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem};
 use super::fault::Fault;
 use super::records::{self, Extra};
-use super::{Item, access, merge, read, sync};
+use super::{Item, access, heads, merge, read, sync};
 use crate::cbor::Cbor;
 use crate::cid::{AccessId, Cid, HeadId, VersionId};
 use crate::limits::BLOCK_BYTES_MAX;
 use crate::map::{BatchEdit, Builder, EditStep, Value};
 use crate::mimei::{
-    Contents, FileName, Genesis, Kind, NextHead, PIECE_BYTES, Piece, Proof, Reserved, Right, Rights, Signer, StateKey,
-    Version, auto_name, pieces,
+    Contents, FileName, Genesis, Kind, PIECE_BYTES, Piece, Proof, Reserved, Right, Rights, Signer, StateKey, Version,
+    auto_name, pieces,
 };
 use crate::peer::Shared;
 use crate::seal::BlockToSeal;
@@ -116,7 +116,12 @@ pub(super) async fn again_on_conflict<T, F: Future<Output = Result<T, Fault>>>(
     Err(StoreError::Conflict.into())
 }
 
-async fn save_once(shared: &Shared, item: &Item, edits: Vec<Edit>, memo: String) -> Result<ItemOutcome, Fault> {
+pub(super) async fn save_once(
+    shared: &Shared,
+    item: &Item,
+    edits: Vec<Edit>,
+    memo: String,
+) -> Result<ItemOutcome, Fault> {
     let (_lock, last) = item.to_sign(shared).await?;
     let by = signer(shared, item, Rights::of(&[Right::Save]))?;
     let mut joined = merge::base(shared, item).await?;
@@ -142,7 +147,7 @@ pub(super) async fn merge(shared: &Rc<Shared>, item: &Rc<Item>) -> Result<ItemOu
     if item.state().genesis.kind != Kind::Folder {
         return Err(Fault::argument("only folders are merged; choose one of the versions"));
     }
-    if !item.state().tips(shared.effects.now()).is_unmerged() {
+    if !item.state().tips_here(shared.effects.now()).is_unmerged() {
         return Err(Fault::argument("there is nothing to merge"));
     }
     save(shared, item, Vec::new(), String::new()).await
@@ -254,7 +259,7 @@ impl<'a> Draft<'a> {
 /// Memos up to here stand in the map itself.
 const MEMO_INLINE_BYTES: usize = 512;
 
-/// Signs a version and a head over all tips and keeps them with their blocks in one change.
+/// Signs a version, and a head over all tips, and keeps them with their blocks in one change.
 async fn commit(
     shared: &Shared,
     item: &Item,
@@ -278,17 +283,11 @@ async fn commit(
     let version = Version { by: by.clone(), refs, root, time, mimei: item.id, covers, number, parents };
     let version = sign(shared, Domain::Version, version).await;
     let id = VersionId::of(&version.to_cbor());
-    let head = {
-        let state = item.state();
-        let tips = state.tips(time);
-        let release = tips.winner().and_then(|tip| tip.release);
-        state.heads.next_head(&tips, &state.view, NextHead { by, last: id, release, time })
-    };
-    let head = sign(shared, Domain::Head, head).await;
+    let release = item.state().tips_here(time).winner().and_then(|tip| tip.release);
     let (batch, new, charge) = keep.finish(None).await?;
     let batch = outboxed(item, batch, &new);
-    let records = Records { versions: [version].into(), heads: [head].into(), ..Records::default() };
-    let kept = own(shared, item, records, batch, last).await;
+    let change = heads::Change { by, last: id, release, version: Some(version) };
+    let kept = heads::keep(shared, item, change, batch, last).await;
     item.outbox.borrow_mut().answered(new.len(), kept.is_ok());
     if let Err(fault) = kept {
         charge.take_back();
@@ -301,13 +300,13 @@ pub(super) async fn release(shared: &Rc<Shared>, item: &Rc<Item>, version: Versi
     if !item.state().versions.contains_key(&version) {
         return Err(Fault::argument("there is no such version of this MiMei here"));
     }
-    let last = item.state().tips(shared.effects.now()).winner().map(|tip| tip.last);
+    let last = item.state().tips_here(shared.effects.now()).winner().map(|tip| tip.last);
     let last = last.ok_or_else(read::empty)?;
     sign_head(shared, item, Rights::of(&[Right::Release]), last, Some(version)).await
 }
 
 pub(super) async fn choose(shared: &Rc<Shared>, item: &Rc<Item>, version: VersionId) -> Result<ItemOutcome, Fault> {
-    let tips = item.state().tips(shared.effects.now());
+    let tips = item.state().tips_here(shared.effects.now());
     let tip = tips.all().iter().find(|tip| tip.last == version).copied();
     let tip = tip.ok_or_else(|| Fault::argument("that version is not one of those to choose from"))?;
     sign_head(shared, item, Rights::of(&[Right::Save]), tip.last, tip.release).await
@@ -323,12 +322,8 @@ async fn sign_head(
     again_on_conflict(|| async {
         let (_lock, signed_last) = item.to_sign(shared).await?;
         let by = signer(shared, item, right)?;
-        let head = {
-            let (state, time) = (item.state(), shared.effects.now());
-            state.heads.next_head(&state.tips(time), &state.view, NextHead { by, last, release, time })
-        };
-        let heads = [sign(shared, Domain::Head, head).await].into();
-        own(shared, item, Records { heads, ..Records::default() }, Batch::default(), signed_last).await
+        let change = heads::Change { by, last, release, version: None };
+        heads::keep(shared, item, change, Batch::default(), signed_last).await
     })
     .await?;
     sync::kick(shared, item);
