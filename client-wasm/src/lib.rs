@@ -17,4 +17,4 @@ mod failure;
 #[cfg(target_arch = "wasm32")]
 mod keys;
 #[cfg(target_arch = "wasm32")]
-mod store;
+pub mod store;

@@ -3,7 +3,10 @@
 //! The contract, for every store (redb on a relay, IndexedDB in a tab, memory
 //! in tests): a [`Batch`] happens whole or not at all; its expectations are
 //! checked in the same transaction; after `Ok` a strict batch survives the loss
-//! of power. Scans see rows in the order of their keys.
+//! of power. Of two values for one key the later stands, and what a batch both puts and deletes
+//! is gone. Scans see rows in the order of their keys, and batches whole.
+//!
+//! `tests/conformance` has this contract as cases, which every store runs.
 
 mod memory;
 

@@ -1,54 +1,117 @@
-//! The contract of a store, kept by memory and by redb with block files.
+//! The contract of a store, kept by memory and by redb, and what is redb's own: its block files.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::cell::RefCell;
 use std::path::Path;
+use std::rc::Rc;
 
+use conformance::store::{self as suite, Bench, Lasting};
 use mimei_core::cid::{Cid, Codec};
 use mimei_core::store::{Batch, MemoryStore, Row, RowKey, Scan, StoreError, Table};
 use relay_node::store::Store;
+use tempfile::TempDir;
 
-trait Subject {
-    fn row(&self, key: &RowKey) -> Option<Vec<u8>>;
-    fn scan(&self, scan: &Scan) -> Vec<Row>;
-    fn block(&self, cid: &Cid) -> Option<Vec<u8>>;
-    fn apply(&mut self, batch: Batch) -> Result<(), StoreError>;
+mod memory {
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Rc<RefCell<MemoryStore>>);
+
+    impl suite::Store for Memory {
+        async fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(self.0.borrow().row(key))
+        }
+        async fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
+            Ok(self.0.borrow().scan(scan))
+        }
+        async fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
+            Ok(self.0.borrow().block(cid))
+        }
+        async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+            self.0.borrow_mut().apply(batch)
+        }
+    }
+
+    impl Bench for Memory {
+        type Store = Self;
+        async fn open(&self) -> Self {
+            self.clone()
+        }
+    }
+
+    macro_rules! on_memory {
+        ($($case:ident)*) => { $(
+            #[test]
+            fn $case() {
+                run(suite::$case(Memory::default()));
+            }
+        )* };
+    }
+
+    conformance::store_cases!(on_memory);
 }
 
-impl Subject for MemoryStore {
-    fn row(&self, key: &RowKey) -> Option<Vec<u8>> {
-        MemoryStore::row(self, key)
+mod redb {
+    use super::*;
+
+    /// A process opens a database once: all handles are clones.
+    struct Disk {
+        store: RefCell<Option<Store>>,
+        directory: TempDir,
     }
-    fn scan(&self, scan: &Scan) -> Vec<Row> {
-        MemoryStore::scan(self, scan)
+
+    impl Disk {
+        fn new() -> Self {
+            Self { store: RefCell::default(), directory: tempfile::tempdir().unwrap() }
+        }
     }
-    fn block(&self, cid: &Cid) -> Option<Vec<u8>> {
-        MemoryStore::block(self, cid)
+
+    struct Handle(Store);
+
+    impl suite::Store for Handle {
+        async fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.row(key)
+        }
+        async fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
+            self.0.scan(scan)
+        }
+        async fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
+            self.0.block(cid)
+        }
+        async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+            self.0.apply(batch).await
+        }
     }
-    fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        MemoryStore::apply(self, batch)
+
+    impl Bench for Disk {
+        type Store = Handle;
+        async fn open(&self) -> Handle {
+            let open = || Store::open(self.directory.path()).unwrap();
+            Handle(self.store.borrow_mut().get_or_insert_with(open).clone())
+        }
     }
+
+    impl Lasting for Disk {
+        async fn close(&self) {
+            drop(self.store.take());
+        }
+    }
+
+    macro_rules! on_redb {
+        ($($case:ident)*) => { $(
+            #[test]
+            fn $case() {
+                run(suite::$case(Disk::new()));
+            }
+        )* };
+    }
+
+    conformance::store_cases!(on_redb);
+    conformance::lasting_store_cases!(on_redb);
 }
 
-impl Subject for Store {
-    fn row(&self, key: &RowKey) -> Option<Vec<u8>> {
-        Store::row(self, key).unwrap()
-    }
-    fn scan(&self, scan: &Scan) -> Vec<Row> {
-        Store::scan(self, scan).unwrap()
-    }
-    fn block(&self, cid: &Cid) -> Option<Vec<u8>> {
-        Store::block(self, cid).unwrap()
-    }
-    fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.apply_blocking(batch)
-    }
-}
-
-/// Runs a test on every store.
-fn on_every_store(test: impl Fn(&mut dyn Subject)) {
-    test(&mut MemoryStore::default());
-    let directory = tempfile::tempdir().unwrap();
-    test(&mut Store::open(directory.path()).unwrap());
+fn run(case: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(case);
 }
 
 fn key(key: &[u8]) -> RowKey {
@@ -70,68 +133,6 @@ fn keep(blocks: &[(Cid, Vec<u8>)]) -> Batch {
 
 fn block_files(directory: &Path) -> usize {
     std::fs::read_dir(directory.join("blocks")).unwrap().count()
-}
-
-#[test]
-fn what_was_put_is_there_and_what_was_deleted_is_not() {
-    on_every_store(|store| {
-        store.apply(put(&[(b"a", b"1"), (b"b", b"2")])).unwrap();
-        store.apply(Batch { delete: vec![key(b"a")], ..put(&[(b"b", b"3")]) }).unwrap();
-        assert_eq!(store.row(&key(b"a")), None);
-        assert_eq!(store.row(&key(b"b")), Some(b"3".to_vec()));
-        assert_eq!(store.row(&RowKey::new(Table::Pin, *b"b")), None, "tables are apart");
-    });
-}
-
-#[test]
-fn a_batch_whose_expectation_fails_changes_nothing() {
-    on_every_store(|store| {
-        store.apply(put(&[(b"a", b"1")])).unwrap();
-        for expected in [None, Some(b"2".to_vec())] {
-            let batch = Batch { expect: vec![(key(b"a"), expected)], ..put(&[(b"a", b"x"), (b"new", b"x")]) };
-            assert_eq!(store.apply(batch), Err(StoreError::Conflict));
-        }
-        assert_eq!(store.row(&key(b"a")), Some(b"1".to_vec()));
-        assert_eq!(store.row(&key(b"new")), None);
-        let batch = Batch { expect: vec![(key(b"a"), Some(b"1".to_vec())), (key(b"z"), None)], ..put(&[(b"a", b"2")]) };
-        store.apply(batch).unwrap();
-        assert_eq!(store.row(&key(b"a")), Some(b"2".to_vec()));
-    });
-}
-
-#[test]
-fn a_scan_gives_rows_of_its_prefix_in_the_order_of_their_bytes() {
-    on_every_store(|store| {
-        let rows: [&[u8]; 6] = [b"a", b"p", b"p\x00", b"p\x01x", b"p\xff\xff", b"q"];
-        store.apply(put(&rows.map(|row| (row, row)))).unwrap();
-        let scan = |after: Option<&[u8]>, limit| Scan {
-            table: Table::Log,
-            prefix: b"p".to_vec(),
-            after: after.map(<[u8]>::to_vec),
-            limit,
-        };
-        let keys = |rows: Vec<Row>| rows.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-        assert_eq!(keys(store.scan(&scan(None, 10))), rows[1..5]);
-        assert_eq!(keys(store.scan(&scan(None, 2))), rows[1..3]);
-        assert_eq!(keys(store.scan(&scan(Some(b"p\x00"), 10))), rows[3..5], "behind the last key that was seen");
-        assert_eq!(keys(store.scan(&scan(Some(b"a"), 10))), rows[1..5], "a start before the prefix is the prefix");
-        assert!(store.scan(&scan(Some(b"q"), 10)).is_empty());
-    });
-}
-
-#[test]
-fn blocks_of_every_size_come_back_whole() {
-    on_every_store(|store| {
-        let blocks: Vec<_> = [0, 1, 8 << 10, (8 << 10) + 1, 256 << 10, 1 << 20].map(|bytes| block(bytes, 7)).into();
-        store.apply(keep(&blocks)).unwrap();
-        store.apply(keep(&blocks)).unwrap();
-        for (cid, bytes) in &blocks {
-            assert_eq!(store.block(cid).as_ref(), Some(bytes));
-        }
-        let gone = blocks.iter().map(|(cid, _)| *cid).collect();
-        store.apply(Batch { delete_blocks: gone, ..Batch::default() }).unwrap();
-        assert!(blocks.iter().all(|(cid, _)| store.block(cid).is_none()));
-    });
 }
 
 #[test]

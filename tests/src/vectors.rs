@@ -13,7 +13,8 @@
 //! | `message` | a message | it decodes |
 //! | `packet` | a packet before Noise | it starts or completes a frame |
 
-use mimei_core::cbor::{Bytes, Cbor, DecodeError, Writer};
+use conformance::vectors::{Beside, read_again};
+use mimei_core::cbor::{Bytes, Cbor, Writer};
 use mimei_core::cid::{AccessId, Cid, Codec, EntryId, HeadId, MimeiId};
 use mimei_core::identity::{AddDevice, Entry, IdentityLog, RevokeDevice, SealGeneration};
 use mimei_core::mimei::{App, Ext, Genesis, Kind};
@@ -22,9 +23,9 @@ use mimei_core::sign::{Domain, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Proof, Role, SessionClaim};
 use mimei_core::wire::{
-    Answer, Ask, Bye, EnterAsk, Exercise, Frame, FrameError, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog,
-    LogAnswer, LogAsk, LogPart, LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Reassembler,
-    Records, Refusal, RefusalCode, Tell, packets_of,
+    Answer, Ask, Bye, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog, LogAnswer, LogAsk,
+    LogPart, LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode,
+    Tell, packets_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -62,38 +63,11 @@ impl Vector {
 /// The reason for refusing them, as the file names it.
 ///
 /// # Panics
-/// If there is no such type.
+/// If there is no such type, or if what was read is not written as it was.
 pub fn judge(kind: &str, bytes: &[u8]) -> Result<(), String> {
-    match kind {
-        "entry" => {
-            let entry = decode::<Signed<Entry>>(bytes)?;
-            entry.verify(Domain::IdentityEntry, entry.body.signer()).map_err(|_| "BadSignature".to_owned())
-        }
-        "log" => {
-            let entries = decode::<Vec<Signed<Entry>>>(bytes)?;
-            IdentityLog::from_entries(entries).map(drop).map_err(|error| format!("{error:?}"))
-        }
-        "sessionClaim" => decode::<SessionClaim>(bytes).map(drop),
-        "proof" => decode::<Proof>(bytes).map(drop),
-        "message" => decode::<Message>(bytes).map(drop),
-        "packet" => Reassembler::default().push(bytes).map(drop).map_err(frame_error),
-        other => panic!("there is no vector type {other}"),
-    }
-}
-
-fn decode<T: Cbor>(bytes: &[u8]) -> Result<T, String> {
-    T::from_cbor(bytes).map_err(decode_error)
-}
-
-fn decode_error(error: DecodeError) -> String {
-    format!("{:?}", error.kind)
-}
-
-fn frame_error(error: FrameError) -> String {
-    match error {
-        FrameError::Message(error) => decode_error(error),
-        other => format!("{other:?}"),
-    }
+    let written = read_again(kind, bytes, &Beside::default())?;
+    assert_eq!(written, bytes, "what was read is written again");
+    Ok(())
 }
 
 /// The text of a file: one vector to a line, so that a change shows as one line.

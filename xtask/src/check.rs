@@ -61,7 +61,8 @@ fn deny(workspace: &Workspace) -> Result<(), Failure> {
 fn wasm_lints(workspace: &Workspace) -> Result<(), Failure> {
     let toolchain = wasm::choose()?;
     // The profile of `cargo xtask wasm`: both then share build scripts and macros.
-    let package = ["-p", wasm::CRATE, "--lib", "--profile", Profile::Quick.name()];
+    let packages = wasm::MODULES.iter().flat_map(|module| ["-p", module.package]);
+    let package: Vec<_> = packages.chain(["--lib", "--profile", Profile::Quick.name()]).collect();
     match toolchain {
         Toolchain::Installed => toolchain.cargo(workspace, "clippy").args(package).args(["--", "-D", "warnings"]).run(),
         Toolchain::BuildStd(_) => {

@@ -47,6 +47,9 @@ enum Chore {
         /// Optimise as for a published package
         #[arg(long)]
         release: bool,
+        /// Build the module that only tests use, into tests/in-browser/pkg
+        #[arg(long, conflicts_with = "release")]
+        tests: bool,
     },
     /// Build the client, the SDK and the demo site, where something changed
     Site {
@@ -113,7 +116,8 @@ fn run(chore: Chore) -> Result<(), Failure> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Setup => setup::run(&workspace),
-        Chore::Wasm { release } => wasm::run(&workspace, Profile::from_flag(release)),
+        Chore::Wasm { tests: true, .. } => wasm::run_for_tests(&workspace),
+        Chore::Wasm { release, .. } => wasm::run(&workspace, Profile::from_flag(release)),
         Chore::Site { release } => site::run(&workspace, Profile::from_flag(release)),
         Chore::Demo { port, release } => demo::run(&workspace, port, Profile::from_flag(release)),
         Chore::Test { filter } => test::run(&workspace, filter.as_deref()),

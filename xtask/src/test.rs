@@ -9,7 +9,7 @@ use crate::failure::{Failure, OrFail};
 use crate::profile::Profile;
 use crate::shell::{Run, flag, say};
 use crate::workspace::Workspace;
-use crate::{relay, setup, site};
+use crate::{relay, setup, site, wasm};
 use skips::Skips;
 
 /// Longer than any browser test file may take; a hung browser ends here.
@@ -21,6 +21,7 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<(), Fai
     setup::build_tools(workspace)?;
     let chromium = setup::test_programs();
     site::build(workspace, Profile::Quick)?;
+    wasm::run_for_tests(workspace)?;
     let mimei = relay::build(workspace, Profile::Dev)?;
     rust_tests(workspace, filter, &mimei, &skips)?;
     if filter.is_none() {

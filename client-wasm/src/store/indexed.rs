@@ -1,6 +1,7 @@
 use indexed_db_futures::KeyRange;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
+use indexed_db_futures::internals::SystemRepr;
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
 use js_sys::Uint8Array;
@@ -21,9 +22,23 @@ fn failed(error: impl ToString) -> StoreError {
 
 fn of_error(error: Error) -> StoreError {
     match &error {
-        Error::DomException(DomException::Other(error)) if error.name() == "QuotaExceededError" => StoreError::Full,
+        Error::DomException(DomException::Other(error)) if is_full(error) => StoreError::Full,
         _ => failed(error),
     }
+}
+
+fn is_full(error: &web_sys::DomException) -> bool {
+    error.name() == "QuotaExceededError"
+}
+
+/// Commits. Browsers look for room only then, and say why they did not in the transaction alone.
+async fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
+    let handle = transaction.as_sys().clone();
+    transaction.commit().await.map_err(|error| match handle.error() {
+        Some(cause) if is_full(&cause) => StoreError::Full,
+        Some(cause) => failed(format!("{}: {}", cause.name(), cause.message())),
+        None => of_error(error),
+    })
 }
 
 fn of_open(error: OpenDbError) -> StoreError {
@@ -47,6 +62,13 @@ fn bytes(value: JsValue) -> Vec<u8> {
 
 pub(crate) struct IndexedStore {
     database: Database,
+}
+
+impl Drop for IndexedStore {
+    fn drop(&mut self) {
+        // A connection that stays open until it is collected keeps others from a newer version.
+        self.database.as_sys().close();
+    }
 }
 
 impl IndexedStore {
@@ -84,18 +106,20 @@ impl IndexedStore {
         let transaction = self.write(&[CRYPTO], true)?;
         let store = transaction.object_store(CRYPTO).map_err(of_error)?;
         store.put(JsValue::from(key)).with_key(js(name)).without_key_type().build().map_err(of_error)?;
-        transaction.commit().await.map_err(of_error)
+        commit(transaction).await
     }
 
     pub(super) async fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
         let name = scan.table.name();
+        // To IndexedDB a limit of 0 is none, and a range without room is an error.
+        let Some(range) = range_of(scan).filter(|_| scan.limit > 0) else { return Ok(Vec::new()) };
         let transaction = self.database.transaction(name).build().map_err(of_error)?;
         let store = transaction.object_store(name).map_err(of_error)?;
         let limit = u32::try_from(scan.limit).unwrap_or(u32::MAX);
         // Both requests are in one transaction, so they see the same rows.
         let keys =
-            store.get_all_keys::<JsValue>().with_query::<JsValue, _>(range_of(scan)).with_limit(limit).primitive();
-        let values = store.get_all::<JsValue>().with_query::<JsValue, _>(range_of(scan)).with_limit(limit).primitive();
+            store.get_all_keys::<JsValue>().with_query::<JsValue, _>(range.clone()).with_limit(limit).primitive();
+        let values = store.get_all::<JsValue>().with_query::<JsValue, _>(range).with_limit(limit).primitive();
         let keys = keys.map_err(of_error)?.await.map_err(of_error)?;
         let values = values.map_err(of_error)?.await.map_err(of_error)?;
         let mut rows = Vec::new();
@@ -129,7 +153,7 @@ impl IndexedStore {
             }
         }
         change(&transaction, &batch)?;
-        transaction.commit().await.map_err(of_error)
+        commit(transaction).await
     }
 
     async fn get(&self, name: &str, key: &[u8]) -> Result<Option<JsValue>, StoreError> {
@@ -172,14 +196,16 @@ fn change(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError
 }
 
 /// The keys of a scan: from the prefix, or behind the last key seen, to where the prefix ends.
-fn range_of(scan: &Scan) -> KeyRange<JsValue> {
+/// None if that is behind the prefix already.
+fn range_of(scan: &Scan) -> Option<KeyRange<JsValue>> {
     let (from, open) = match &scan.after {
-        Some(after) if *after >= scan.prefix => (js(after), true),
-        _ => (js(&scan.prefix), false),
+        Some(after) if *after >= scan.prefix => (after, true),
+        _ => (&scan.prefix, false),
     };
     match prefix_end(&scan.prefix) {
-        Some(end) => KeyRange::Bound(from, open, js(&end), true),
-        None => KeyRange::LowerBound(from, open),
+        Some(end) if *from >= end => None,
+        Some(end) => Some(KeyRange::Bound(js(from), open, js(&end), true)),
+        None => Some(KeyRange::LowerBound(js(from), open)),
     }
 }
 

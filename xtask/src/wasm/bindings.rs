@@ -11,25 +11,25 @@ use crate::freshness::{self, Contents, unless_fresh};
 use crate::shell::say;
 use crate::workspace::Workspace;
 
-/// The module's name: `client.js`, `client_bg.wasm`, `client.d.ts`.
-const NAME: &str = "client";
+use super::Module;
 
 /// This file has the options, and is therefore an input of the bindings.
 const OPTIONS: &str = include_str!("bindings.rs");
 
-/// Writes the bindings of `module` unless they are there already.
-pub(super) fn write(workspace: &Workspace, module: &Path) -> Result<(), Failure> {
-    let folder = super::folder(workspace);
-    let inputs = Contents::new().word(OPTIONS).path(module, &[])?.finish();
-    unless_fresh(workspace, "bindings", &inputs, std::slice::from_ref(&folder), || {
+/// Writes the bindings of a module that was `built` unless they are there already.
+pub(super) fn write(workspace: &Workspace, module: Module, built: &Path) -> Result<(), Failure> {
+    let folder = module.folder(workspace);
+    let inputs = Contents::new().word(OPTIONS).path(built, &[])?.finish();
+    let step = format!("bindings-{}", module.name);
+    unless_fresh(workspace, &step, &inputs, std::slice::from_ref(&folder), || {
         say(format!("wasm-bindgen writes {}", folder.display()));
-        let made = workspace.own().join("bindings");
-        generate(module, &made)?;
+        let made = workspace.own().join(&step);
+        generate(built, module.name, &made)?;
         mirror(&made, &folder)
     })
 }
 
-fn generate(module: &Path, folder: &Path) -> Result<(), Failure> {
+fn generate(module: &Path, name: &str, folder: &Path) -> Result<(), Failure> {
     if folder.exists() {
         fs::remove_dir_all(folder).or_fail(|| format!("empty {}", folder.display()))?;
     }
@@ -42,7 +42,7 @@ fn generate(module: &Path, folder: &Path) -> Result<(), Failure> {
         // The glue finds the module beside itself, in a way that bundlers understand.
         .omit_default_module_path(false)
         .typescript(true)
-        .out_name(NAME)
+        .out_name(name)
         .remove_name_section(true)
         .remove_producers_section(true);
     bindgen.generate(folder).or_fail(doing)
@@ -98,7 +98,7 @@ mod tests {
         let folder = Scratch::new();
         let module = folder.path().join("bad.wasm");
         fs::write(&module, b"not wasm").unwrap();
-        let refused = generate(&module, &folder.path().join("out"));
+        let refused = generate(&module, "bad", &folder.path().join("out"));
         assert!(refused.expect_err("it is no module").to_string().contains("bad.wasm"));
     }
 }
