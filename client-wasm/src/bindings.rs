@@ -2,16 +2,16 @@
 
 mod items;
 
-use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use mimei_core::cid::UserId;
-use mimei_core::peer::{Command, Event, Expect, Outcome, Trust};
+use mimei_core::peer::{Command, DeviceView, Event, Expect, Outcome, Trust};
 use mimei_core::wire::noise::{Binding, Transport};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::driver::{Driver, ToHost};
 use crate::failure::{Failure, Retry};
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::store::Store;
 
 /// A plain JavaScript object of these fields.
@@ -36,6 +36,7 @@ fn invalid(message: &str) -> Failure {
 #[wasm_bindgen]
 pub struct Client {
     driver: Driver,
+    store: Store,
 }
 
 #[wasm_bindgen]
@@ -45,11 +46,11 @@ impl Client {
         let database = field(&options, "database").and_then(|name| name.as_string()).unwrap_or_default();
         let store = Store::open(&database).await.map_err(Failure::from)?;
         let keys = Keys::load_or_create(&store).await?;
-        let driver = Driver::start(store, keys, move |message| {
+        let driver = Driver::start(store.clone(), keys, move |message| {
             // The host's function only posts a message; what it throws is not ours to handle.
             let _ = emit.call1(&JsValue::NULL, &to_js(message));
         });
-        Ok(Self { driver })
+        Ok(Self { driver, store })
     }
 
     /// A transport is open; its handshake begins. `expect` is the relay's user id, or the
@@ -84,9 +85,9 @@ impl Client {
 
     /// Runs a command.
     pub fn call(&self, method: &str, args: JsValue) -> Promise {
-        let driver = self.driver.clone();
+        let (driver, store) = (self.driver.clone(), self.store.clone());
         let method = method.to_owned();
-        future_to_promise(async move { Ok(call(&driver, &method, &args).await?) })
+        future_to_promise(async move { Ok(call(&driver, &store, &method, &args).await?) })
     }
 
     /// Ends the peer; its connections close.
@@ -96,19 +97,50 @@ impl Client {
     }
 }
 
-async fn call(driver: &Driver, method: &str, args: &JsValue) -> Result<JsValue, Failure> {
+async fn call(driver: &Driver, store: &Store, method: &str, args: &JsValue) -> Result<JsValue, Failure> {
     match method {
         "me" => Ok(me(driver)),
+        "devices" => devices(driver).await,
+        "recoveryFile" => Ok(keys::recovery_file(store).await?.into()),
+        "confirmBackup" => {
+            keys::confirm_backup(store, &recovery(args)?).await?;
+            driver.backed_up();
+            Ok(JsValue::UNDEFINED)
+        }
+        "restore" => {
+            let may_replace = field(args, "replace").is_some_and(|replace| replace.is_truthy());
+            keys::restore(store, &recovery(args)?, may_replace).await?;
+            // Whoever this was is not here any more.
+            driver.close();
+            Ok(JsValue::UNDEFINED)
+        }
         "ping" => {
             let conn = field(args, "conn").and_then(|conn| conn.as_f64());
             let conn = conn.ok_or_else(|| invalid("ping needs the number of a connection"))?;
             match driver.command(Command::Ping(conn as u64)).await? {
                 Outcome::RoundTrip { ms } => Ok(object(&[("rttMs", (ms as f64).into())])),
-                Outcome::Done | Outcome::Item(_) => Ok(JsValue::UNDEFINED),
+                _ => Ok(JsValue::UNDEFINED),
             }
         }
         _ => items::call(driver, method, args).await,
     }
+}
+
+fn recovery(args: &JsValue) -> Result<String, Failure> {
+    field(args, "file").and_then(|file| file.as_string()).ok_or_else(|| invalid("the recovery file must be a text"))
+}
+
+async fn devices(driver: &Driver) -> Result<JsValue, Failure> {
+    let Outcome::Devices(devices) = driver.command(Command::Devices).await? else { return Ok(JsValue::UNDEFINED) };
+    let to_js = |device: DeviceView| {
+        object(&[
+            ("id", device.device.to_string().into()),
+            ("addedMs", (device.added.0 as f64).into()),
+            ("removed", device.is_revoked.into()),
+            ("isThis", (device.device == driver.me().device).into()),
+        ])
+    };
+    Ok(devices.into_iter().map(to_js).collect::<Array>().into())
 }
 
 fn me(driver: &Driver) -> JsValue {

@@ -53,7 +53,7 @@ type Answer = oneshot::Sender<Result<Outcome, CommandError>>;
 struct Machine {
     peer: RefCell<Peer>,
     device: DeviceSecrets,
-    me: Me,
+    me: RefCell<Me>,
     store: Store,
     emit: Box<dyn Fn(ToHost)>,
     inputs: RefCell<VecDeque<Input>>,
@@ -99,7 +99,7 @@ impl Driver {
                 author_bytes_max: AUTHOR_BYTES_MAX,
             })),
             device: keys.device,
-            me,
+            me: RefCell::new(me),
             store,
             emit: Box::new(emit),
             inputs: RefCell::default(),
@@ -113,7 +113,12 @@ impl Driver {
     }
 
     pub(crate) fn me(&self) -> Me {
-        self.0.me.clone()
+        self.0.me.borrow().clone()
+    }
+
+    /// The recovery file is in somebody's hands.
+    pub(crate) fn backed_up(&self) {
+        self.0.me.borrow_mut().backed_up = true;
     }
 
     pub(crate) fn connected(&self, connection: ConnectionId, binding: Binding, expect: Expect) {

@@ -6,11 +6,14 @@
 //! that reads IndexedDB; it does not stop a script that uses the open client.
 
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
-use mimei_core::cbor::{Bytes, Cbor, DecodeError, Reader, Writer};
+use mimei_core::cbor::{Bytes, Cbor, DecodeError, DecodeErrorKind, Reader, Writer};
 use mimei_core::identity::{Entry, IdentityLog};
-use mimei_core::secret::{DeviceSecrets, RootSecrets, create_identity};
+use mimei_core::secret::{
+    DataSecrets, DeviceSecrets, RecoveryError, RootSecrets, add_device_from_recovery, create_identity,
+    read_recovery_file, write_recovery_file,
+};
 use mimei_core::sign::Signed;
-use mimei_core::store::{Batch, RowKey, StoreError, Table};
+use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError, Table};
 use mimei_core::time::Millis;
 use mimei_core::vault::Vault;
 use wasm_bindgen::{JsCast, JsValue};
@@ -40,20 +43,33 @@ struct Secrets {
     log: Vec<Signed<Entry>>,
     root: Option<RootSecrets>,
     created: Millis,
+    data: DataSecrets,
 }
+
+/// Fields of a row from before devices could do without the root's secrets.
+const FIELDS_WITHOUT_DATA: u64 = 4;
 
 impl Cbor for Secrets {
     fn write(&self, w: &mut Writer) {
-        w.array(4);
+        w.array(FIELDS_WITHOUT_DATA + 1);
         self.device.write(w);
         self.log.write(w);
         self.root.write(w);
         self.created.write(w);
+        self.data.write(w);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        r.array_of(4)?;
-        Ok(Self { device: Cbor::read(r)?, log: Cbor::read(r)?, root: Cbor::read(r)?, created: Cbor::read(r)? })
+        let at = r.position();
+        let fields = r.array()?;
+        let (device, log) = (Cbor::read(r)?, Cbor::read(r)?);
+        let (root, created): (Option<RootSecrets>, Millis) = (Cbor::read(r)?, Cbor::read(r)?);
+        let data = match &root {
+            Some(root) if fields == FIELDS_WITHOUT_DATA => root.data(),
+            _ if fields == FIELDS_WITHOUT_DATA + 1 => Cbor::read(r)?,
+            _ => return Err(DecodeError::new(at, DecodeErrorKind::NotCanonical)),
+        };
+        Ok(Self { device, log, root, created, data })
     }
 }
 
@@ -69,33 +85,100 @@ pub(crate) fn fresh_seed() -> [u8; 32] {
 
 impl Keys {
     pub(crate) async fn load_or_create(store: &Store) -> Result<Self, Failure> {
-        if let Some(keys) = load(store).await? {
-            return Ok(keys);
+        if let Some((secrets, _)) = load(store).await? {
+            return secrets.open();
         }
-        let new = create_identity(&fresh_seed(), Millis(js_sys::Date::now() as u64));
-        let secrets = Secrets {
-            device: new.device,
-            log: [new.first].into(),
-            root: Some(new.root),
-            created: Millis(js_sys::Date::now() as u64),
-        };
-        match save(store, &secrets).await {
+        let now = now();
+        let new = create_identity(&fresh_seed(), now);
+        let (log, data) = ([new.first].into(), new.root.data());
+        let secrets = Secrets { device: new.device, log, root: Some(new.root), created: now, data };
+        match save(store, &secrets, None, Vec::new()).await {
             // Another tab of this profile was first: we are who it made.
-            Err(StoreError::Conflict) => load(store).await?.ok_or_else(|| damaged("the keys of this browser are gone")),
+            Err(StoreError::Conflict) => load(store).await?.ok_or_else(gone)?.0.open(),
             Err(error) => Err(error.into()),
             Ok(()) => secrets.open(),
         }
     }
 }
 
+/// The text of the recovery file, as long as the root's secrets are here.
+pub(crate) async fn recovery_file(store: &Store) -> Result<String, Failure> {
+    let (secrets, _) = load(store).await?.ok_or_else(gone)?;
+    let root = secrets.root.as_ref().ok_or_else(already_saved)?;
+    let log = IdentityLog::from_entries(secrets.log.clone()).map_err(damaged)?;
+    Ok(write_recovery_file(root, &log))
+}
+
+/// Lets go of the root's secrets, if `file` holds them: it is read first, so that nothing is lost to a file that
+/// was cut off or is another's.
+pub(crate) async fn confirm_backup(store: &Store, file: &str) -> Result<(), Failure> {
+    let (mut secrets, row) = load(store).await?.ok_or_else(gone)?;
+    let (root, _) = read_recovery_file(file).map_err(refused)?;
+    match &secrets.root {
+        None => return Ok(()),
+        Some(own) if own.to_cbor() != root.to_cbor() => return Err(refused(RecoveryError::NotThisUser)),
+        Some(_) => secrets.root = None,
+    }
+    save(store, &secrets, Some(row), Vec::new()).await.map_err(Failure::from)
+}
+
+/// Becomes a new device of the file's user. What the identity before left in the store goes in the same change.
+pub(crate) async fn restore(store: &Store, file: &str, may_replace: bool) -> Result<(), Failure> {
+    let (root, mut log) = read_recovery_file(file).map_err(refused)?;
+    let (old, row) = load(store).await?.ok_or_else(gone)?;
+    let is_same = IdentityLog::from_entries(old.log.clone()).is_ok_and(|own| own.user() == log.user());
+    if is_same {
+        let hint = "There is nothing to restore.";
+        return Err(Failure::new("identity.same", "this browser already has this identity", hint, Retry::Never));
+    }
+    if !may_replace && !rows(store, Table::Mimei, 1).await?.is_empty() {
+        let hint = "Save its recovery file first, or restore in another browser profile.";
+        let why = "the identity of this browser has made or opened something, which would be gone from here";
+        return Err(Failure::new("identity.inUse", why, hint, Retry::Never));
+    }
+    let device = DeviceSecrets::generate(&fresh_seed());
+    add_device_from_recovery(&root, &mut log, &device, &fresh_seed(), now()).map_err(refused)?;
+    let secrets = Secrets { device, log: log.entries(), root: None, created: now(), data: root.data() };
+    save(store, &secrets, Some(row), everything(store).await?).await.map_err(Failure::from)
+}
+
+/// All rows but the keys'.
+async fn everything(store: &Store) -> Result<Vec<RowKey>, StoreError> {
+    let mut found = Vec::new();
+    for table in Table::ALL.iter().filter(|table| **table != Table::Driver) {
+        let rows = rows(store, *table, usize::MAX).await?;
+        found.extend(rows.into_iter().map(|(key, _)| RowKey::new(*table, key)));
+    }
+    Ok(found)
+}
+
+async fn rows(store: &Store, table: Table, limit: usize) -> Result<Vec<Row>, StoreError> {
+    store.scan(&Scan { table, prefix: Vec::new(), after: None, limit }).await
+}
+
 impl Secrets {
     fn open(self) -> Result<Keys, Failure> {
         let log = IdentityLog::from_entries(self.log).map_err(damaged)?;
-        // Until a recovery file can be saved the root's secrets are always here.
-        let root = self.root.as_ref().ok_or_else(|| damaged("the secrets of this identity are gone"))?;
-        let vault = Vault::new(log.user(), root);
-        Ok(Keys { device: self.device, log, vault, backed_up: false, created: self.created })
+        let vault = Vault::new(log.user(), &self.data);
+        Ok(Keys { device: self.device, log, vault, backed_up: self.root.is_none(), created: self.created })
     }
+}
+
+fn now() -> Millis {
+    Millis(js_sys::Date::now() as u64)
+}
+
+fn gone() -> Failure {
+    damaged("the keys of this browser are gone")
+}
+
+fn already_saved() -> Failure {
+    let why = "the recovery file was saved before, and its secrets are not in this browser any more";
+    Failure::new("identity.backedUp", why, "Use the file that you saved.", Retry::Never)
+}
+
+fn refused(error: RecoveryError) -> Failure {
+    Failure::new("recovery.invalid", error, "Choose the file as it was saved, all of it.", Retry::Never)
 }
 
 fn damaged(why: impl ToString) -> Failure {
@@ -107,19 +190,25 @@ fn row() -> RowKey {
     RowKey::new(Table::Driver, ROW)
 }
 
-async fn load(store: &Store) -> Result<Option<Keys>, Failure> {
+/// The secrets, and the row in which they lie.
+async fn load(store: &Store) -> Result<Option<(Secrets, Vec<u8>)>, Failure> {
     let Some(row) = store.row(&row()).await? else { return Ok(None) };
-    let plain = if store.is_memory() { row } else { unwrap(store, &row).await? };
+    let plain = if store.is_memory() { row.clone() } else { unwrap(store, &row).await? };
     let plain = Zeroizing::new(plain);
-    Secrets::from_cbor(&plain).map_err(damaged)?.open().map(Some)
+    Ok(Some((Secrets::from_cbor(&plain).map_err(damaged)?, row)))
 }
 
-async fn save(store: &Store, secrets: &Secrets) -> Result<(), StoreError> {
+/// Writes the secrets in the place of what the row held, and deletes other rows with that.
+async fn save(
+    store: &Store,
+    secrets: &Secrets,
+    before: Option<Vec<u8>>,
+    delete: Vec<RowKey>,
+) -> Result<(), StoreError> {
     let plain = Zeroizing::new(secrets.to_cbor());
     let value = if store.is_memory() { plain.to_vec() } else { wrap(store, &plain).await? };
-    let batch =
-        Batch { expect: [(row(), None)].into(), put: [(row(), value)].into(), strict: true, ..Batch::default() };
-    store.apply(batch).await
+    let (expect, put) = ([(row(), before)].into(), [(row(), value)].into());
+    store.apply(Batch { expect, put, delete, strict: true, ..Batch::default() }).await
 }
 
 /// `[name of the wrapping key, nonce, ciphertext]`

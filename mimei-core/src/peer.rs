@@ -20,7 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 pub use effects::{Job, JobDone, JobId};
 pub use items::{
@@ -130,6 +130,8 @@ pub enum Command {
     Ping(ConnectionId),
     /// Close a connection, saying so; answered by [`Outcome::Done`].
     Disconnect(ConnectionId),
+    /// The devices of this user, as far as they are known here; answered by [`Outcome::Devices`].
+    Devices,
     /// Something with a MiMei; answered by [`Outcome::Item`].
     Item(ItemCommand),
 }
@@ -144,8 +146,21 @@ pub enum Outcome {
         /// By the driver's clock.
         ms: u64,
     },
+    /// The devices, the first one first.
+    Devices(Vec<DeviceView>),
     /// What a command about a MiMei led to.
     Item(ItemOutcome),
+}
+
+/// A device of this user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceView {
+    /// What it signs with.
+    pub device: SignKey,
+    /// When it was certified, by the clock of who did that.
+    pub added: Millis,
+    /// Whether it was revoked since.
+    pub is_revoked: bool,
 }
 
 /// What the machine wants of its driver.
@@ -264,6 +279,8 @@ pub(crate) struct Shared {
     pub(crate) effects: Effects,
     pub(crate) device: SignKey,
     pub(crate) log: RefCell<IdentityLog>,
+    /// Whether what the store has of that log was taken up.
+    pub(crate) own_log_is_whole: Cell<bool>,
     pub(crate) connections: RefCell<BTreeMap<ConnectionId, Rc<Connection>>>,
     pub(crate) vault: RefCell<Vault>,
     pub(crate) items: Items,
@@ -289,6 +306,7 @@ impl Peer {
             effects: Effects::default(),
             device: config.device,
             log: RefCell::new(config.log),
+            own_log_is_whole: Cell::new(false),
             connections: RefCell::default(),
             vault: RefCell::new(config.vault),
             items: Items::default(),

@@ -69,6 +69,24 @@ record! {
     }
 }
 
+record! {
+    /// What opens and seals a user's data. A device keeps it; it signs nothing.
+    #[derive(Zeroize, ZeroizeOnDrop)]
+    pub struct DataSecrets {
+        /// Secrets of the seal key, oldest first.
+        "seals" => seals: Vec<SealSecret>,
+        /// Makes names unguessable; fixed for life.
+        "nameSecret" => name_secret: [u8; 32],
+    }
+}
+
+impl RootSecrets {
+    /// What a device keeps of it when the recovery file is saved.
+    pub fn data(&self) -> DataSecrets {
+        DataSecrets { seals: self.seals.clone(), name_secret: self.name_secret }
+    }
+}
+
 /// Opening failed: another key was meant, or the bytes were altered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpenError;

@@ -23,7 +23,7 @@ use crate::seal::{
     BlockError, BlockToSeal, Epoch, EpochKey, Keyring, MapSalt, OpenBlockError, StoredBlock, blob_salt,
     first_epoch_key, private_salt, public_salt,
 };
-use crate::secret::{RootSecrets, SealSecret, seal_key_of};
+use crate::secret::{DataSecrets, SealSecret, seal_key_of};
 use crate::seeded::Seed;
 use crate::sign::{Domain, SignKey, Signature};
 use crate::wire::Exercise;
@@ -82,9 +82,9 @@ impl core::error::Error for VaultError {}
 
 impl Vault {
     /// The vault of a user who has these secrets.
-    pub fn new(user: UserId, root: &RootSecrets) -> Self {
+    pub fn new(user: UserId, secrets: &DataSecrets) -> Self {
         let (rings, links) = Default::default();
-        Self { user, name_secret: Zeroizing::new(root.name_secret), seals: root.seals.clone(), rings, links }
+        Self { user, name_secret: Zeroizing::new(secrets.name_secret), seals: secrets.seals.clone(), rings, links }
     }
 
     /// What the genesis says of a name that this user gives.

@@ -87,7 +87,7 @@ impl Keys {
         if log.device(&device.keys().sign).is_none() {
             return Err(damaged(&device_file, "its device is not in the identity beside it"));
         }
-        let vault = Vault::new(log.user(), &root);
+        let vault = Vault::new(log.user(), &root.data());
         Ok(Self { device, log, vault, certificate: certificate(directory)? })
     }
 }

@@ -59,7 +59,7 @@ pub fn empty_vault(log: &IdentityLog) -> Vault {
 
 /// The vault of a user with these secrets.
 pub fn vault_of(log: &IdentityLog, root: &RootSecrets) -> Vault {
-    Vault::new(log.user(), root)
+    Vault::new(log.user(), &root.data())
 }
 
 /// A log with the same entries.

@@ -24,7 +24,7 @@ fn a_tick_that_comes_too_early_does_not_lose_the_deadline() {
     let log = IdentityLog::new(new.first).expect("a first entry just signed");
     let mut peer = Peer::new(PeerConfig {
         device: new.device.keys().sign,
-        vault: Vault::new(log.user(), &new.root),
+        vault: Vault::new(log.user(), &new.root.data()),
         log,
         author_bytes_max: 0,
     });

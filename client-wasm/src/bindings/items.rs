@@ -22,7 +22,7 @@ pub(super) async fn call(driver: &Driver, method: &str, args: &JsValue) -> Resul
     let command = command(method, &Args(args))?;
     match driver.command(Command::Item(command)).await? {
         Outcome::Item(outcome) => Ok(to_js(outcome)),
-        Outcome::Done | Outcome::RoundTrip { .. } => Ok(JsValue::UNDEFINED),
+        _ => Ok(JsValue::UNDEFINED),
     }
 }
 

@@ -137,6 +137,15 @@ impl Entry {
         }
     }
 
+    /// When it was signed, by its signer's clock.
+    pub fn time(&self) -> Millis {
+        match self {
+            Self::Create(e) => e.time,
+            Self::AddDevice(e) => e.time,
+            Self::RevokeDevice(e) => e.time,
+        }
+    }
+
     /// The entries this one follows.
     pub fn prev(&self) -> &[EntryId] {
         match self {

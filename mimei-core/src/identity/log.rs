@@ -232,6 +232,11 @@ impl IdentityLog {
         self.nodes.keys().filter(|id| !followed.contains(id)).copied().collect()
     }
 
+    /// An entry, if it is in the log.
+    pub fn entry(&self, id: &EntryId) -> Option<&Signed<Entry>> {
+        self.nodes.get(id).map(|node| &node.signed)
+    }
+
     /// Whether an entry is in the log.
     pub fn contains(&self, id: &EntryId) -> bool {
         self.nodes.contains_key(id)

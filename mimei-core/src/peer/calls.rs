@@ -1,10 +1,12 @@
 //! Asks of ours, and the commands that lead to them.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use super::connection::{Connection, Reply};
 use super::task::Slot;
-use super::{Command, CommandError, CommandId, ConnectionId, Outcome, Output, Shared, items};
+use super::{Command, CommandError, CommandId, ConnectionId, DeviceView, Outcome, Output, Shared, items, logs};
+use crate::identity::Device;
 use crate::limits::{ASK_MS_MAX, ASKS_OPEN_MAX};
 use crate::time::Millis;
 use crate::wire::{Answer, Ask, Bye, Message, Nothing, Refusal, RefusalCode};
@@ -21,6 +23,7 @@ async fn run(shared: &Rc<Shared>, command: Command) -> Result<Outcome, CommandEr
     match command {
         Command::Ping(connection) => ping(shared, connection).await,
         Command::Disconnect(connection) => disconnect(shared, connection),
+        Command::Devices => devices(shared).await,
         Command::Item(command) => items::run(shared, command).await.map(Outcome::Item).map_err(CommandError::from),
     }
 }
@@ -32,6 +35,20 @@ async fn ping(shared: &Shared, id: ConnectionId) -> Result<Outcome, CommandError
         return Err(CommandError::WrongAnswer);
     };
     Ok(Outcome::RoundTrip { ms: shared.effects.now().0 - start.0 })
+}
+
+async fn devices(shared: &Shared) -> Result<Outcome, CommandError> {
+    logs::load_own(shared).await.map_err(items::Fault::from)?;
+    let log = shared.log.borrow();
+    let mut devices: Vec<_> = log.devices().collect();
+    devices.sort_by_key(|device| (device.depth, device.entry));
+    let added = |device: &Device| log.entry(&device.entry).map(|entry| entry.body.time());
+    let view = |device: &Device| DeviceView {
+        device: device.keys.sign,
+        added: added(device).unwrap_or_default(),
+        is_revoked: device.revoked.is_some(),
+    };
+    Ok(Outcome::Devices(devices.into_iter().map(view).collect()))
 }
 
 fn disconnect(shared: &Shared, id: ConnectionId) -> Result<Outcome, CommandError> {

@@ -61,6 +61,7 @@ pub(super) async fn handshake(
     seed: &Seed,
 ) -> Result<(Reassembler, Trust), Ending> {
     let mut noise = Handshake::new(role, binding, seed)?;
+    logs::load_own(shared).await.map_err(Ending::of_store)?;
     let proof = own_proof(shared, &noise).await;
     let theirs = match role {
         Role::Dialer => dial(shared, connection, &mut noise, proof, expect).await?,

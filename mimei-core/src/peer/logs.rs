@@ -33,6 +33,19 @@ pub(super) async fn load(shared: &Shared, user: &UserId) -> Result<Option<Identi
     Ok(Some(log))
 }
 
+/// Takes up what an earlier run learned of our own user: its other devices add to the log, too.
+pub(super) async fn load_own(shared: &Shared) -> Result<(), StoreError> {
+    let user = shared.log.borrow().user();
+    if shared.own_log_is_whole.get() {
+        return Ok(());
+    }
+    if let Some(log) = load(shared, &user).await? {
+        let _ = shared.log.borrow_mut().extend(log.entries());
+    }
+    shared.own_log_is_whole.set(true);
+    Ok(())
+}
+
 async fn stored(shared: &Shared, user: &UserId) -> Result<Option<IdentityLog>, StoreError> {
     let scan = Scan { table: Table::Log, prefix: user.cid().hash().to_vec(), after: None, limit: LOG_ENTRIES_MAX };
     let rows = shared.effects.scan(scan).await?;

@@ -221,11 +221,12 @@ async fn arrived(
     Ok(opened)
 }
 
-/// A relay that has the MiMei and is connected.
+/// A connected relay that has the MiMei, or one that has not said yet whether it has.
 fn source(shared: &Shared, item: &Item) -> Option<Rc<Connection>> {
     let mut sources = item.sources.borrow_mut();
     sources.retain(|id| shared.connection(*id).is_some());
-    sources.iter().find_map(|id| shared.connection(*id).filter(|connection| connection.remote().is_some()))
+    let known = sources.iter().find_map(|id| shared.connection(*id).filter(|connection| connection.remote().is_some()));
+    known.or_else(|| super::relays(shared).into_iter().next())
 }
 
 /// The nodes of one map, as far as an operation has come across them.
