@@ -56,6 +56,14 @@ export const ERROR_CODES = [
   "wire.malformed",
   /** The keys of this browser do not open any more. */
   "identity.damaged",
+  /** The recovery file was saved before; its secrets are not here any more. */
+  "identity.backedUp",
+  /** The identity of this browser has something that would be lost. */
+  "identity.inUse",
+  /** The recovery file is of the identity that is here already. */
+  "identity.same",
+  /** It is no recovery file, not all of it, or somebody else's. */
+  "recovery.invalid",
   /** The browser has no room left. */
   "storage.quota",
   /** The store failed, the browser's or the relay's. */

@@ -20,6 +20,7 @@
 export { open } from "./open.js";
 export type { OpenOptions } from "./open.js";
 export type { Me } from "./me.js";
+export type { DeviceOfMe, Recovery } from "./recovery.js";
 export type { ItemsOfMe, New, NewFile, OpenLinkOptions } from "./item/items.js";
 export type { At, Item, PutOptions, Share, Shared, Snapshot } from "./item/item.js";
 export type { FileItem } from "./item/file.js";

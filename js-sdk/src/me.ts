@@ -4,18 +4,20 @@ import { RELAYS_MAX } from "./limits.js";
 import type { Items, ItemsOfMe } from "./item/items.js";
 import type { Live } from "./live.js";
 import { isObject } from "./protocol.js";
+import { recovery } from "./recovery.js";
+import type { Recovery } from "./recovery.js";
 import type { Relays } from "./relay/reach.js";
 import type { Status } from "./relay/status.js";
 import { parseRelayTarget } from "./relay/target.js";
 import type { RelayTarget } from "./relay/target.js";
 
 /** The person on this device, their MiMeis, and the connection to their relay. */
-export interface Me extends ItemsOfMe, AsyncDisposable {
+export interface Me extends ItemsOfMe, Recovery, AsyncDisposable {
   /** The user id: for life, the same on all devices of the person. */
   readonly id: string;
   /** The id of this device. */
   readonly device: string;
-  /** Whether the recovery file has been saved. Until then, losing this device is losing the identity. */
+  /** Whether the recovery file is in safe hands. Until then, losing this device is losing the identity. */
   readonly backedUp: boolean;
   /** When this identity was made, in ms since the Unix epoch. */
   readonly createdMs: number;
@@ -56,8 +58,13 @@ export function me(identity: Identity, relays: Relays, items: Items, core: Core,
     await items.close();
     await core.close().finally(release);
   };
+  const backup = recovery(core, identity.backedUp);
   return {
     ...identity,
+    ...backup.methods,
+    get backedUp() {
+      return backup.isSaved();
+    },
     status: link.status,
     useRelays: (relays) => link.use(parseRelays(relays)),
     retry: () => link.retry(),
