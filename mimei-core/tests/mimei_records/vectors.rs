@@ -20,7 +20,7 @@ use mimei_core::address::RelayAddress;
 use mimei_core::cbor::Cbor;
 use mimei_core::cid::{AccessId, Cid, Codec, HeadId, VersionId};
 use mimei_core::link::{At, Link, LinkSecret};
-use mimei_core::mimei::{AccessChain, Audience, Everyone, Genesis, Head, HeadSet, Reserved, Rights, Version, Who};
+use mimei_core::mimei::{AccessChain, Audience, Everyone, Head, HeadSet, Reserved, Rights, Version, Who};
 use mimei_core::seal::{BlockToSeal, Epoch, EpochKey};
 use mimei_core::sign::{Domain, Signed};
 
