@@ -23,6 +23,8 @@ function missingParts(needStore: boolean): string[] {
     ["WebAssembly", typeof WebAssembly === "object"],
     ["WebCrypto", typeof globalThis.crypto?.subtle === "object"],
     ["IndexedDB", !needStore || (typeof indexedDB === "object" && indexedDB !== null)],
+    ["Web Locks", !needStore || typeof navigator.locks === "object"],
+    ["BroadcastChannel", !needStore || typeof BroadcastChannel === "function"],
     ["WebRTC and WebSocket", typeof RTCPeerConnection === "function" || typeof WebSocket === "function"],
   ];
   return parts.filter(([, present]) => !present).map(([name]) => name);

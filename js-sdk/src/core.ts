@@ -1,6 +1,6 @@
 /** The page's end of the protocol: commands with answers, and the pumping of frames. */
 import { errorShape, MimeiError } from "./errors.js";
-import { CALLS_MAX, UNTAKEN_BYTES_MAX } from "./limits.js";
+import { CORE_CALLS_MAX, UNTAKEN_BYTES_MAX } from "./limits.js";
 import { post, readToPage } from "./protocol.js";
 import type { Line, ToPage, Trust } from "./protocol.js";
 import type { Connection } from "./transport/connection.js";
@@ -43,6 +43,9 @@ export class Core {
   #lastId = 0;
   #lastConn = 0;
   #failure: MimeiError | undefined;
+  #failed: (error: MimeiError) => void = () => {};
+  /** Why it is gone, once it is. */
+  readonly failed = new Promise<MimeiError>((resolve) => (this.#failed = resolve));
 
   constructor(line: Line) {
     this.#line = line;
@@ -102,6 +105,7 @@ export class Core {
   /** The core is gone: everything that waits for it fails with `error`, now and later. */
   fail(error: MimeiError): void {
     this.#failure ??= error;
+    this.#failed(this.#failure);
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
     for (const conn of [...this.#attached.keys()]) this.#end(conn, error);
@@ -109,7 +113,7 @@ export class Core {
 
   #ask(send: (id: number) => void): Promise<unknown> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#waiting.size >= CALLS_MAX) {
+    if (this.#waiting.size >= CORE_CALLS_MAX) {
       return Promise.reject(new MimeiError("argument.invalid", "Too many calls at once: wait for some of them.", { retry: "later" }));
     }
     const id = ++this.#lastId;

@@ -88,6 +88,14 @@ export const ERROR_CODES = [
   "storage.full",
   /** A part of it is not on this device, and no relay can be asked. */
   "offline.missing",
+  /** The tab that worked for this one was closed before it answered, and what was asked may be done. */
+  "tabs.interrupted",
+  /** Another tab of this profile runs another version of this package. */
+  "tabs.version",
+  /** More tabs of this profile are open, or more relays are used in them, than one tab serves. */
+  "tabs.many",
+  /** This profile has another identity than when this tab opened it. */
+  "identity.changed",
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

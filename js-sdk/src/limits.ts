@@ -47,8 +47,10 @@ export const RELAYS_MAX = 8;
 export const ENDPOINTS_MAX = 8;
 /** Characters of a relay address: eight IPv6 endpoints, the id and the fingerprint have about 550. */
 export const ADDRESS_CHARS_MAX = 1_024;
-/** Commands waiting for the core. A page that reaches it calls in a loop without waiting. */
+/** Commands of one tab that wait. A page that reaches it calls in a loop without waiting. */
 export const CALLS_MAX = 1_024;
+/** Commands of all tabs that wait for the core: four tabs at their limit do not keep a fifth from working. */
+export const CORE_CALLS_MAX = 4 * CALLS_MAX;
 /** A file is cut into pieces of this many bytes; only the last one is shorter. */
 export const PIECE_BYTES = 256 * 1024;
 /** Pieces of one file that are read, sealed or fetched at once: enough to hide a round trip, 2 MiB in memory. */
@@ -57,10 +59,23 @@ export const PIECES_AT_ONCE = 8;
 export const PIECES_JOINED = 64;
 /** Opening a link waits this long for the relay, in ms, and then goes on with what is here. */
 export const REACH_MS_MAX = 20_000;
-/** Relays that links have led to, beside the page's own. The one that was led to first makes room. */
-export const LED_TO_MAX = 4;
+/** Relays that links have led to in any tab, beside the tabs' own. The one that was led to first makes room. */
+export const LED_TO_MAX = 8;
 /** Characters of a link: eight relays with all their places. What a person pastes by mistake is longer. */
 export const LINK_CHARS_MAX = 8_192;
 
 /** The worker and its wasm module are loaded and the store is open, in ms. Slow phones take seconds. */
 export const START_MS_MAX = 30_000;
+
+/** Tabs that one leader serves. Browsers keep more open, but not alive. */
+export const FOLLOWERS_MAX = 64;
+/** Different wishes for relays among the tabs of a profile: each is a session of its own. */
+export const WISHES_MAX = 8;
+/** Bytes of pieces that a follower has on their way to the leader: a few files at once. */
+export const TAB_BYTES_MAX = 8 * 1024 * 1024;
+/** A tab that is looked at and waits for an answer asks this often whether the leader is awake, in ms. */
+export const LEADER_PROBE_EVERY_MS = 5_000;
+/** Questions in a row to which a leader says nothing, after which another tab takes its place. */
+export const LEADER_SILENT_PROBES_MAX = 4;
+/** Characters of a tab's or a leadership's id; ours are UUIDs. */
+export const TAB_ID_CHARS_MAX = 64;

@@ -1,13 +1,15 @@
 import { requireContext } from "./context.js";
-import { Core } from "./core.js";
 import { MimeiError } from "./errors.js";
 import { Items } from "./item/items.js";
 import { START_MS_MAX } from "./limits.js";
-import { me, parseRelays, readIdentity } from "./me.js";
+import { me } from "./me.js";
 import type { Me } from "./me.js";
-import { planner } from "./relay/plan.js";
-import { Relays } from "./relay/reach.js";
 import { onWakeup } from "./relay/wakeups.js";
+import { parseRelays } from "./relay/wish.js";
+import { profileOf } from "./tabs/channels.js";
+import { startEngine } from "./tabs/engine.js";
+import { onSleep } from "./tabs/sleep.js";
+import { Tab } from "./tabs/tab.js";
 import type { Way } from "./transport/connection.js";
 
 export interface OpenOptions {
@@ -17,7 +19,10 @@ export interface OpenOptions {
   readonly relays?: readonly string[];
   /** Use only this way to the relay. Default: a data channel, else a WebSocket. */
   readonly way?: Way;
-  /** Default `browser`: kept in IndexedDB. `memory`: a new identity each time, gone with the page. */
+  /**
+   * Default `browser`: kept in IndexedDB, and shared by the tabs of this origin, of which one does the work.
+   * `memory`: a new identity each time, of this tab alone and gone with the page.
+   */
   readonly store?: "browser" | "memory";
 }
 
@@ -27,46 +32,53 @@ const DATABASE = "mimei";
  * Opens the identity of this origin, making it the first time, and keeps a
  * connection to a relay. Resolves when the identity is there, which needs no
  * network. Rejects with `context.insecure`, `context.unsupported`,
- * `address.invalid`, `argument.invalid` or `core.failed`.
+ * `address.invalid`, `argument.invalid`, `tabs.version`, `tabs.many` or `core.failed`.
  */
 export async function open(options: OpenOptions): Promise<Me> {
-  const store = options.store ?? "browser";
-  requireContext(store === "browser");
-  const targets = parseRelays(options.relays ?? ownRelay());
-  const { core, terminate } = startCore();
-  const lateError = new MimeiError("core.failed", "MiMei did not start in time.", { hint: "Reload the page.", retry: "now" });
-  const late = setTimeout(() => core.fail(lateError), START_MS_MAX);
+  const isShared = options.store !== "memory";
+  requireContext(isShared);
+  const wish = { relays: options.relays ?? ownRelay(), way: options.way };
+  parseRelays(wish.relays);
+  const doors = {
+    startEngine: () => startInTime(isShared ? DATABASE : "", options.app),
+    profile: isShared ? profileOf(DATABASE) : undefined,
+    freshId: () => crypto.randomUUID(),
+    isVisible: () => document.visibilityState === "visible",
+  };
+  const tab = new Tab(doors, wish);
   try {
-    await core.open(store === "browser" ? DATABASE : "", options.app);
-    const identity = readIdentity(await core.call("me"));
-    const plan = planner(location.origin, options.way);
-    const relays = new Relays({ plan, attach: (...args) => core.attach(...args), random: Math.random }, targets);
-    const unhook = onWakeup(() => relays.check());
-    return me(identity, relays, new Items(core, relays, options.app), core, () => {
-      unhook();
-      terminate();
-    });
+    const identity = await inTime(tab.opened);
+    const unhook = [onWakeup(() => tab.check()), onSleep(tab)];
+    return me(identity, tab, new Items(tab, options.app), () => unhook.forEach((each) => each()));
   } catch (thrown) {
-    terminate();
+    await tab.close().catch(() => {}); // Why it does not open is what counts.
     throw thrown;
-  } finally {
-    clearTimeout(late);
   }
+}
+
+async function startInTime(database: string, app: string): ReturnType<typeof startEngine> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tooLate()), START_MS_MAX);
+  try {
+    return await startEngine(database, app, late.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The leader may be a tab that is just starting: it has the same time. */
+function inTime<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooLate()), 2 * START_MS_MAX);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function tooLate(): MimeiError {
+  return new MimeiError("core.failed", "MiMei did not start in time.", { hint: "Reload the page.", retry: "now" });
 }
 
 /** A page from a file or an extension has no relay of its own. */
 function ownRelay(): string[] {
   return /^https?:/.test(location.origin) ? [location.origin] : [];
-}
-
-function startCore(): { core: Core; terminate: () => void } {
-  // Bundlers find the worker by exactly this expression.
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "mimei" });
-  const core = new Core(worker);
-  worker.onerror = (event) => {
-    const why = event.message || "its script could not be loaded";
-    const hint = "Reload the page. A content security policy must allow worker-src 'self' and script-src 'wasm-unsafe-eval'.";
-    core.fail(new MimeiError("core.failed", `MiMei's worker stopped: ${why}.`, { hint, retry: "now" }));
-  };
-  return { core, terminate: () => worker.terminate() };
 }

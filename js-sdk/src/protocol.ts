@@ -1,9 +1,9 @@
 /**
  * What page and core say to each other.
  *
- * Today the core is in this page's own worker; the messages carry no object
- * that could not go through a `MessagePort` or `BroadcastChannel` too, so that
- * tabs of one profile can share one core. Frames and pieces are transferred, not copied.
+ * The core is in a worker of this page. What tabs of one profile say to each
+ * other, so that one core serves them all, is in `tabs/messages.ts`. Frames and
+ * pieces are transferred, not copied.
  *
  * ```text
  * page                              core
@@ -19,30 +19,19 @@
  *  ◀── close         closed ───────▶   either side ends the connection
  * ```
  */
-import { isRetry } from "./errors.js";
-import type { ErrorShape } from "./errors.js";
+import { anything, bytes, count, error, isObject, matches, text } from "./schema.js";
+import type { Fields, Message } from "./schema.js";
 import { WAYS } from "./transport/connection.js";
 import type { Way } from "./transport/connection.js";
 
-type Check<T> = (value: unknown) => value is T;
-type Fields = Readonly<Record<string, Check<unknown>>>;
-type Checked<F> = { readonly [K in keyof F]: F[K] extends Check<infer T> ? T : never };
-type Message<S> = { [K in keyof S]: { readonly type: K } & Checked<S[K]> }[keyof S];
+export { isObject } from "./schema.js";
 
 /** How it is known that the relay is the right one. */
 export const TRUSTS = ["expected", "pinned", "first-use"] as const;
 export type Trust = (typeof TRUSTS)[number];
 
-const text = (value: unknown): value is string => typeof value === "string";
-const count = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const bytes = (value: unknown): value is Uint8Array<ArrayBuffer> =>
-  value instanceof Uint8Array && value.buffer instanceof ArrayBuffer;
-const anything = (_: unknown): _ is unknown => true;
-const way = (value: unknown): value is Way => (WAYS as readonly unknown[]).includes(value);
-const trust = (value: unknown): value is Trust => (TRUSTS as readonly unknown[]).includes(value);
-const error = (value: unknown): value is ErrorShape =>
-  isObject(value) && text(value["code"]) && text(value["message"]) && text(value["hint"]) && isRetry(value["retry"]);
-
+export const way = (value: unknown): value is Way => (WAYS as readonly unknown[]).includes(value);
+export const trust = (value: unknown): value is Trust => (TRUSTS as readonly unknown[]).includes(value);
 const TO_CORE = {
   open: { id: count, database: text, app: text },
   connected: { conn: count, way, expect: text, localFingerprint: bytes, remoteFingerprint: bytes },
@@ -102,14 +91,4 @@ export function post(line: Line, message: ToCore | ToPage): void {
 
 function owned(part: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return part.byteLength === part.buffer.byteLength ? part : part.slice();
-}
-
-function matches(schema: Readonly<Record<string, Fields>>, data: unknown): boolean {
-  if (!isObject(data) || !text(data["type"]) || !Object.hasOwn(schema, data["type"])) return false;
-  const fields = Object.entries(schema[data["type"]] ?? {});
-  return fields.every(([name, check]) => check(data[name]));
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

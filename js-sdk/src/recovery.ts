@@ -25,7 +25,7 @@ export interface Recovery {
   /**
    * Makes this browser a new device of the person in the file. What the identity before kept here is deleted; so
    * it rejects with `identity.inUse` if that identity has anything, unless `replace` is set. This client has ended
-   * then: open a new one, or reload the page. Rejects with `recovery.invalid` and `identity.same`, too.
+   * then, and those of other tabs end with `identity.changed`: open a new one, or reload the page. Rejects with `recovery.invalid` and `identity.same`, too.
    */
   restore(file: string, options?: { replace?: boolean }): Promise<void>;
   /** The devices of this person that are known here, the first one first. */
@@ -36,7 +36,8 @@ interface Callable {
   call(method: string, args?: unknown): Promise<unknown>;
 }
 
-export function recovery(core: Callable, wasSaved: boolean): { methods: Recovery; isSaved(): boolean } {
+/** `end` ends this client, whose identity is not here any more. */
+export function recovery(core: Callable, wasSaved: boolean, end: () => Promise<void>): { methods: Recovery; isSaved(): boolean } {
   let saved = wasSaved;
   const methods: Recovery = {
     recoveryFile: async () => text(await core.call("recoveryFile")),
@@ -44,7 +45,10 @@ export function recovery(core: Callable, wasSaved: boolean): { methods: Recovery
       await core.call("confirmBackup", { file });
       saved = true;
     },
-    restore: async (file, { replace = false } = {}) => void (await core.call("restore", { file, replace })),
+    restore: async (file, { replace = false } = {}) => {
+      await core.call("restore", { file, replace });
+      await end();
+    },
     devices: async () => list(await core.call("devices")).map(readDevice),
   };
   return { methods, isSaved: () => saved };

@@ -1,5 +1,6 @@
 /** A core that keeps everything in memory and speaks as the real one does; `refuse` makes a method fail. */
 import { MimeiError } from "../dist/errors.js";
+import { Seat } from "../dist/tabs/seat.js";
 
 const PIECE_BYTES = 262_144;
 export const ID = "b" + "a".repeat(58);
@@ -91,5 +92,15 @@ export function fakeCore({ kind = "folder", rights = ["read", "write", "save", "
   return core;
 }
 
-/** Relays of which the page's own is online, as connection 7. */
-export const fakeRelays = () => ({ reach: async () => ({ session: { conn: 7 }, address: RELAY }) });
+/** The links of a tab of which the own relay is online, as connection 7. */
+export const fakeRelays = (reach = async () => ({ session: { conn: 7 }, address: RELAY })) => ({
+  take: () => ({ link: { status: { subscribe: () => () => {} } }, way: undefined, release() {} }),
+  reach: (_shared, named) => reach(named),
+});
+
+/** A tab's place at that core. */
+export function fakeDesk(core, relays = fakeRelays()) {
+  const seat = new Seat({ core: { call: core.call, on: () => () => {} }, relays, identity: {} }, { status() {}, event() {} });
+  seat.use({ relays: [], way: undefined });
+  return { call: (method, args) => seat.call(method, args), on: core.on };
+}

@@ -3,14 +3,14 @@ import { test } from "node:test";
 import { MimeiError } from "../dist/errors.js";
 import { Items } from "../dist/item/items.js";
 import { PIECES_AT_ONCE } from "../dist/limits.js";
-import { fakeCore, fakeRelays, ID, RELAY } from "./fake-core.js";
+import { fakeCore, fakeDesk, fakeRelays, ID, RELAY } from "./fake-core.js";
 
 const PIECE = 262_144;
 const full = () => new MimeiError("storage.full", "there is no room left", { retry: "later" });
 
 function items(options) {
   const core = fakeCore(options);
-  return { core, me: new Items(core, fakeRelays(), "com.example.test") };
+  return { core, me: new Items(fakeDesk(core), "com.example.test") };
 }
 
 /** Bytes of which no two pieces are alike. */
@@ -281,7 +281,7 @@ test("opening waits for the relay and asks through it", async () => {
 
 test("without a relay what is here is opened, and what is not here is not said to be nowhere", async () => {
   const { core, me } = items();
-  const alone = new Items(core, { reach: async () => ({ session: undefined, address: undefined }) }, "com.example.test");
+  const alone = new Items(fakeDesk(core, fakeRelays(async () => ({ session: undefined, address: undefined }))), "com.example.test");
   assert.equal((await alone.open(`mimei:${ID}#s`)).id, ID);
   assert.deepEqual(core.of("open"), [{ link: `mimei:${ID}#s` }]);
   core.refuse.open = () => new MimeiError("mimei.notFound", "not here");
@@ -292,8 +292,7 @@ test("without a relay what is here is opened, and what is not here is not said t
 test("opening can be given up while it waits", async () => {
   const { core } = items();
   const abort = new AbortController();
-  const waiting = { reach: (_named, signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))) };
-  const me = new Items(core, waiting, "com.example.test");
+  const me = new Items(fakeDesk(core, fakeRelays(() => new Promise(() => {}))), "com.example.test");
   const opening = me.open(`mimei:${ID}`, { signal: abort.signal });
   abort.abort(new Error("enough"));
   await assert.rejects(opening, /enough/);

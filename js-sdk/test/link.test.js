@@ -123,16 +123,6 @@ test("the next relay is tried when the first fails", async () => {
   assert.deepEqual(dialled.slice(2), ["rtc https://b.example", "ws https://b.example"]);
 });
 
-test("another relay takes over at once when it is chosen", async () => {
-  const { link, sessions, dialled, status } = linked({});
-  await settle();
-  sessions[0].events.opened("relay-id", "expected", 0);
-  link.use([B]);
-  await settle();
-  assert.equal(status().state, "connecting");
-  assert.deepEqual(dialled, ["rtc https://a.example", "rtc https://b.example"]);
-});
-
 test("without any relay it fails and says so", async () => {
   const { status } = linked({}, []);
   await settle();

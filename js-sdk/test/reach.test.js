@@ -35,51 +35,53 @@ function relays(answers) {
     },
     random: () => 1,
   };
-  return { all: new Relays(doors, [OWN]), dialled, closed };
+  const all = new Relays(() => doors);
+  const own = all.take([OWN]);
+  return { all, own, reach: (named, signal) => all.reach(own, named, signal), dialled, closed };
 }
 
 test("what names no relay, or the page's own, goes through the page's own", async () => {
-  const { all, dialled } = relays({ own: "online" });
+  const { reach, dialled } = relays({ own: "online" });
   for (const list of [[], [named("own")], [named("other"), named("own")]]) {
-    const { session, address } = await all.reach(list);
+    const { session, address } = await reach(list);
     assert.deepEqual([session.conn, address], ["own", "relay:own"]);
   }
   assert.deepEqual(dialled, ["own"]);
 });
 
 test("what names another relay goes through that one, which is dialled once", async () => {
-  const { all, dialled } = relays({ own: "online", other: "online" });
+  const { reach, dialled } = relays({ own: "online", other: "online" });
   const other = [named("other")];
-  assert.equal((await all.reach(other)).session.conn, "other");
-  const again = await all.reach(other);
+  assert.equal((await reach(other)).session.conn, "other");
+  const again = await reach(other);
   assert.deepEqual([again.session.conn, again.address], ["other", formatRelayAddress(other[0])]);
   assert.deepEqual(dialled, ["own", "other"]);
 });
 
 test("when no relay that is named answers, the page's own is asked", async () => {
-  const { all } = relays({ own: "online", other: "away" });
-  assert.equal((await all.reach([named("other")])).session.conn, "own");
+  const { reach } = relays({ own: "online", other: "away" });
+  assert.equal((await reach([named("other")])).session.conn, "own");
 });
 
 test("a relay that was away is tried again when a link leads there again", async () => {
   const answers = { own: "online", other: "away" };
-  const { all } = relays(answers);
-  await all.reach([named("other")]);
+  const { reach } = relays(answers);
+  await reach([named("other")]);
   answers.other = "online";
-  assert.equal((await all.reach([named("other")])).session.conn, "other");
+  assert.equal((await reach([named("other")])).session.conn, "other");
 });
 
 test("when nobody answers there is no session, and that is known at once", async () => {
-  const { all } = relays({ own: "away", other: "away" });
-  assert.equal((await all.reach([])).session, undefined);
-  assert.equal((await all.reach([named("other")])).session, undefined);
+  const { reach } = relays({ own: "away", other: "away" });
+  assert.equal((await reach([])).session, undefined);
+  assert.equal((await reach([named("other")])).session, undefined);
 });
 
 test("a relay that says nothing is not waited for without end, and waiting can be given up", async () => {
-  const { all } = relays({});
-  const reaching = all.reach([]);
+  const { reach } = relays({});
+  const reaching = reach([]);
   const abort = new AbortController();
-  const givenUp = all.reach([], abort.signal);
+  const givenUp = reach([], abort.signal);
   abort.abort(new Error("enough"));
   await assert.rejects(givenUp, /enough/);
   mock.timers.tick(REACH_MS_MAX);
@@ -88,8 +90,8 @@ test("a relay that says nothing is not waited for without end, and waiting can b
 
 test("links lead to a few relays at once, the oldest makes room; closing closes all", async () => {
   const users = Array.from({ length: LED_TO_MAX + 1 }, (_, at) => `r${at}`);
-  const { all, closed } = relays({ own: "online", ...Object.fromEntries(users.map((user) => [user, "online"])) });
-  for (const user of users) await all.reach([named(user)]);
+  const { all, reach, closed } = relays({ own: "online", ...Object.fromEntries(users.map((user) => [user, "online"])) });
+  for (const user of users) await reach([named(user)]);
   assert.deepEqual(closed, ["r0"]);
   all.close();
   assert.deepEqual(closed.sort(), ["own", ...users].sort());

@@ -316,3 +316,23 @@ fn what_fails_at_a_store_is_tried_again_without_being_asked() {
         assert_eq!(desk.view(reader.node, mimei).versions.len(), 2, "{failing} store");
     }
 }
+
+#[test]
+fn what_is_saved_again_unchanged_is_the_version_that_is_there() {
+    let (mut desk, author, _, mimei, _) = shared(17, b"one", Rights::READER);
+    let before = desk.view(author.node, mimei);
+    let (version, number) = desk.save(author.node, mimei, None, b"one").unwrap();
+    assert_eq!((version, number), (before.tips[0].last, 1));
+    assert_eq!(desk.view(author.node, mimei).versions.len(), 1);
+    let file = desk.pieces(author.node, mimei, b"one").unwrap();
+    let edits = vec![Edit { name: None, file: Some(file) }];
+    let memo = ItemCommand::Save { mimei, edits, memo: "said of it".into() };
+    for number in [2, 2] {
+        let ItemOutcome::Saved { number: saved, .. } = desk.run(author.node, memo.clone()).unwrap() else {
+            panic!("not saved")
+        };
+        assert_eq!(saved, number, "what is said of a version is a part of it");
+    }
+    assert_eq!(desk.save(author.node, mimei, None, b"two").unwrap().1, 3);
+    assert_eq!(desk.save(author.node, mimei, None, b"one").unwrap().1, 4, "an older state is new again");
+}

@@ -1,5 +1,5 @@
 /** The files of a version, and their bytes. */
-import type { Core } from "../core.js";
+import type { Desk } from "../tabs/desk.js";
 import type { Options } from "./pieces.js";
 import { fetched, joined } from "./pieces.js";
 import { showable } from "./showable.js";
@@ -29,20 +29,20 @@ export interface Reader {
   stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-export async function listVersion(core: Core, id: string, version: string, ext: string): Promise<Entry[]> {
-  return list(await core.call("list", { id, version })).map((value) => {
+export async function listVersion(desk: Desk, id: string, version: string, ext: string): Promise<Entry[]> {
+  return list(await desk.call("list", { id, version })).map((value) => {
     const said = fields(value);
     const [blob, length, type] = [text(said["blob"]), count(said["length"]), text(said["type"])];
     return { name: maybe(said["name"], text), ext, blob, length, type };
   });
 }
 
-export function entryBlob(core: Core, id: string, entry: Entry, options: Options): Promise<Blob> {
-  return joined(entryPieces(core, id, entry, options), (head) => showable(entry, head).type);
+export function entryBlob(desk: Desk, id: string, entry: Entry, options: Options): Promise<Blob> {
+  return joined(entryPieces(desk, id, entry, options), (head) => showable(entry, head).type);
 }
 
-export function entryStream(core: Core, id: string, entry: Entry, options: Options): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const pieces = entryPieces(core, id, entry, options);
+export function entryStream(desk: Desk, id: string, entry: Entry, options: Options): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const pieces = entryPieces(desk, id, entry, options);
   return new ReadableStream(
     {
       async pull(controller) {
@@ -58,9 +58,9 @@ export function entryStream(core: Core, id: string, entry: Entry, options: Optio
   );
 }
 
-function entryPieces(core: Core, id: string, entry: Entry, options: Options): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+function entryPieces(desk: Desk, id: string, entry: Entry, options: Options): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const { blob, length, type } = entry;
-  return fetched(length, async (offset) => readPiece(await core.call("read", { id, blob, length, type, offset })), options);
+  return fetched(length, async (offset) => readPiece(await desk.call("read", { id, blob, length, type, offset })), options);
 }
 
 function readPiece(value: unknown): Uint8Array<ArrayBuffer> {

@@ -1,9 +1,9 @@
 /** What files and folders have in common: a live view, versions, and who may come. */
-import type { Core } from "../core.js";
 import { MimeiError } from "../errors.js";
 import { LiveSource } from "../live.js";
 import type { Live } from "../live.js";
 import { isObject } from "../protocol.js";
+import type { Desk } from "../tabs/desk.js";
 import { withRelays } from "./address.js";
 import { entryBlob, entryStream, listVersion } from "./entry.js";
 import type { Entry, Reader } from "./entry.js";
@@ -78,7 +78,7 @@ export interface Item extends AsyncDisposable {
 
 /** What an item needs from outside. */
 export interface ItemDoors {
-  readonly core: Core;
+  readonly desk: Desk;
   /** The pasteable addresses of the relays that have it. */
   relays(): Promise<readonly string[]>;
   /** Called once, when it is closed. */
@@ -106,10 +106,13 @@ export abstract class ItemBase implements Item {
     this.asked = isAsked ? at : undefined;
     this.#doors = doors;
     this.#view = new LiveSource(view);
-    this.#unhook = doors.core.on("item", (data) => {
-      // What cannot be looked at now is looked at with the next change; a command that needs it says why.
-      if (isObject(data) && data["id"] === this.id) this.#look().catch(() => {});
-    });
+    // What cannot be looked at now is looked at with the next change; a command that needs it says why.
+    const look = (): void => void this.#look().catch(() => {});
+    const unhook = [
+      doors.desk.on("item", (data) => isObject(data) && data["id"] === this.id && look()),
+      doors.desk.on("resumed", look),
+    ];
+    this.#unhook = () => unhook.forEach((each) => each());
   }
 
   get view(): Live<ItemView> {
@@ -122,27 +125,27 @@ export abstract class ItemBase implements Item {
 
   async list(at?: At): Promise<Entry[]> {
     const version = at === undefined ? this.#current() : (await this.#resolve(at)).version;
-    return await listVersion(this.#doors.core, this.id, version, this.#view.value.ext);
+    return await listVersion(this.#doors.desk, this.id, version, this.#view.value.ext);
   }
 
   blob(entry: Entry, options: Options = {}): Promise<Blob> {
-    return entryBlob(this.#doors.core, this.id, entry, options);
+    return entryBlob(this.#doors.desk, this.id, entry, options);
   }
 
   stream(entry: Entry, options: Options = {}): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return entryStream(this.#doors.core, this.id, entry, options);
+    return entryStream(this.#doors.desk, this.id, entry, options);
   }
 
   async at(at: At): Promise<Snapshot> {
     const { version, number } = await this.#resolve(at);
-    const { core } = this.#doors;
+    const { desk } = this.#doors;
     const { id, kind } = this;
     const { ext } = this.#view.value;
     return Object.freeze({
       ...{ id, kind, version, number },
-      list: () => listVersion(core, id, version, ext),
-      blob: (entry: Entry, options: Options = {}) => entryBlob(core, id, entry, options),
-      stream: (entry: Entry, options: Options = {}) => entryStream(core, id, entry, options),
+      list: () => listVersion(desk, id, version, ext),
+      blob: (entry: Entry, options: Options = {}) => entryBlob(desk, id, entry, options),
+      stream: (entry: Entry, options: Options = {}) => entryStream(desk, id, entry, options),
     });
   }
 
@@ -174,7 +177,7 @@ export abstract class ItemBase implements Item {
   }
 
   async settled({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    await unlessAborted(this.#doors.core.call("settle", { id: this.id }), signal);
+    await unlessAborted(this.#doors.desk.call("settle", { id: this.id }), signal);
   }
 
   async close(): Promise<void> {
@@ -192,8 +195,8 @@ export abstract class ItemBase implements Item {
   /** Seals and keeps the pieces of a file; nothing names them before they are saved. */
   protected async sealed(content: Blob | string, options: PutOptions): Promise<NonNullable<Edit["file"]>> {
     const blob = typeof content === "string" ? new Blob([content], { type: "text/plain;charset=utf-8" }) : content;
-    const { core } = this.#doors;
-    const pieces = await cut(blob, async (bytes) => text(await core.call("piece", { id: this.id, bytes })), options);
+    const { desk } = this.#doors;
+    const pieces = await cut(blob, async (bytes) => text(await desk.call("piece", { id: this.id, bytes })), options);
     return { pieces, length: blob.size, type: claimed(blob.type) };
   }
 
@@ -204,7 +207,7 @@ export abstract class ItemBase implements Item {
 
   /** Does it, and resolves when the view shows it. */
   async #change(method: string, args: object): Promise<unknown> {
-    const value = await this.#doors.core.call(method, { id: this.id, ...args });
+    const value = await this.#doors.desk.call(method, { id: this.id, ...args });
     await this.#look().catch(() => {}); // It is done even if it cannot be looked at.
     return value;
   }
@@ -216,7 +219,7 @@ export abstract class ItemBase implements Item {
   }
 
   async #resolve(at: At): Promise<{ version: string; number: number }> {
-    const said = fields(await this.#doors.core.call("resolve", { id: this.id, at: String(at) }));
+    const said = fields(await this.#doors.desk.call("resolve", { id: this.id, at: String(at) }));
     return { version: text(said["version"]), number: count(said["number"]) };
   }
 
@@ -229,7 +232,7 @@ export abstract class ItemBase implements Item {
   async #lookWhileStale(): Promise<void> {
     while (this.#stale && !this.#closed) {
       this.#stale = false;
-      this.#view.set(readOpened(await this.#doors.core.call("view", { id: this.id })).view);
+      this.#view.set(readOpened(await this.#doors.desk.call("view", { id: this.id })).view);
     }
   }
 }

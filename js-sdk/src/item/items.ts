@@ -1,7 +1,6 @@
 /** Makes, opens and lists MiMeis. */
-import type { Core } from "../core.js";
-import { MimeiError } from "../errors.js";
-import type { Reached, Relays } from "../relay/reach.js";
+import type { Desk } from "../tabs/desk.js";
+import { formatRelayAddress } from "../transport/address.js";
 import { findLink, relaysOf, selectorOf } from "./address.js";
 import { FileHandle } from "./file.js";
 import type { FileItem } from "./file.js";
@@ -10,7 +9,7 @@ import type { FolderItem } from "./folder.js";
 import type { ItemBase, ItemDoors } from "./item.js";
 import { unlessAborted } from "./pieces.js";
 import { extensionOf } from "./showable.js";
-import { readOpened, texts } from "./view.js";
+import { fields, maybe, readOpened, text, texts } from "./view.js";
 import type { ItemKind, Opened } from "./view.js";
 
 export interface New {
@@ -47,15 +46,16 @@ export interface ItemsOfMe {
 }
 
 export class Items implements ItemsOfMe {
-  readonly #core: Core;
-  readonly #relays: Relays;
+  readonly #desk: Desk;
   readonly #app: string;
-  readonly #open = new Set<ItemBase>();
+  /** Each with the relays that the link named by which it was opened. */
+  readonly #open = new Map<ItemBase, readonly string[]>();
+  readonly #unhook: () => void;
 
-  constructor(core: Core, relays: Relays, app: string) {
-    this.#core = core;
-    this.#relays = relays;
+  constructor(desk: Desk, app: string) {
+    this.#desk = desk;
     this.#app = app;
+    this.#unhook = desk.on("resumed", () => this.#reachAgain());
   }
 
   async file(name?: string, { ext = extension(name), ...more }: NewFile = {}): Promise<FileItem> {
@@ -68,70 +68,76 @@ export class Items implements ItemsOfMe {
 
   async open(pasted: string, { signal }: OpenLinkOptions = {}): Promise<FileItem | FolderItem> {
     const link = findLink(pasted);
-    const reached = await this.#relays.reach(relaysOf(link), signal);
-    const conn = reached.session?.conn;
-    const asked = this.#core.call("open", { link, ...(conn !== undefined && { conn }) });
-    const opened = await unlessAborted(asked, signal).catch((thrown: unknown) => {
-      throw conn === undefined ? unasked(thrown) : thrown;
-    });
-    return this.#handle(readOpened(opened), selectorOf(link) !== undefined, reached);
+    const said = fields(await unlessAborted(this.#desk.call("open", { link }), signal));
+    const led: Led = { through: maybe(said["through"], text), named: relaysOf(link).map(formatRelayAddress) };
+    return this.#handle(readOpened(said), selectorOf(link) !== undefined, led);
   }
 
   async here(id: string): Promise<FileItem | FolderItem> {
-    return this.#handle(readOpened(await this.#core.call("view", { id })), false);
+    return this.#handle(readOpened(await this.#desk.call("view", { id })), false);
   }
 
   async known(): Promise<string[]> {
-    return texts(await this.#core.call("known", {}));
+    return texts(await this.#desk.call("known", {}));
   }
 
   async close(): Promise<void> {
-    for (const item of [...this.#open]) await item.close();
+    this.#unhook();
+    for (const item of [...this.#open.keys()]) await item.close();
   }
 
   async #create(kind: ItemKind, ext: string, name: string | undefined, options: New): Promise<Opened> {
     const named = name === undefined ? {} : { name };
-    return readOpened(await this.#core.call("create", { app: this.#app, kind, ext, ...named, public: options.public === true }));
+    return readOpened(await this.#desk.call("create", { app: this.#app, kind, ext, ...named, public: options.public === true }));
   }
 
-  #handle(opened: Opened, isAsked: boolean, through?: Reached): FileItem | FolderItem {
-    return opened.view.kind === "file" ? this.#file(opened, isAsked, through) : this.#folder(opened, isAsked, through);
+  #handle(opened: Opened, isAsked: boolean, led?: Led): FileItem | FolderItem {
+    return opened.view.kind === "file" ? this.#file(opened, isAsked, led) : this.#folder(opened, isAsked, led);
   }
 
-  #file(opened: Opened, isAsked = false, through?: Reached): FileHandle {
-    return this.#kept(new FileHandle(this.#doors(through), opened, isAsked));
+  #file(opened: Opened, isAsked = false, led?: Led): FileHandle {
+    return this.#kept(new FileHandle(this.#doors(led), opened, isAsked), led);
   }
 
-  #folder(opened: Opened, isAsked = false, through?: Reached): FolderHandle {
-    return this.#kept(new FolderHandle(this.#doors(through), opened, isAsked));
+  #folder(opened: Opened, isAsked = false, led?: Led): FolderHandle {
+    return this.#kept(new FolderHandle(this.#doors(led), opened, isAsked), led);
   }
 
-  #kept<I extends ItemBase>(item: I): I {
-    this.#open.add(item);
+  #kept<I extends ItemBase>(item: I, led: Led | undefined): I {
+    this.#open.set(item, led?.named ?? []);
     return item;
   }
 
-  #doors(through: Reached | undefined): ItemDoors {
+  #doors(led: Led | undefined): ItemDoors {
     return {
-      core: this.#core,
+      desk: this.#desk,
       relays: async () => {
-        const own = await this.#relays.reach([]);
-        return [through?.address, own.address].filter((address) => address !== undefined);
+        const own = maybe(await this.#desk.call("relay", {}), text);
+        return [led?.through, own].filter((address) => address !== undefined);
       },
       closed: (item) => void this.#open.delete(item),
     };
   }
+
+  /** The tab that leads now knows nothing of the relays that our links led to. */
+  #reachAgain(): void {
+    const named = new Map([...this.#open.values()].map((relays) => [relays.join(" "), relays]));
+    named.delete("");
+    // One that is away now is tried again by its link.
+    for (const relays of named.values()) this.#desk.call("reach", { relays }).catch(() => {});
+  }
+}
+
+/** Where a link led. */
+interface Led {
+  /** The relay that was asked. */
+  readonly through: string | undefined;
+  /** All that it named. */
+  readonly named: readonly string[];
 }
 
 /** What may follow a dot in an id, else nothing. */
 function extension(name: string | undefined): string {
   const ext = extensionOf(name ?? "");
   return /^[a-z0-9._+-]{0,32}$/.test(ext) ? ext : "";
-}
-
-/** Nobody but this device was asked, so that it is not here is all that is known. */
-function unasked(thrown: unknown): unknown {
-  if (!(thrown instanceof MimeiError) || thrown.code !== "mimei.notFound") return thrown;
-  const message = "This device does not have it, and no relay can be asked now.";
-  return new MimeiError("offline.missing", message, { hint: "Try again when the relay is online.", retry: "later", cause: thrown });
 }

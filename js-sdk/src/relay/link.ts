@@ -29,7 +29,7 @@ export interface LinkDoors {
 export class RelayLink {
   readonly #doors: LinkDoors;
   readonly #status = new LiveSource<Status>(status("connecting", {}));
-  #targets: readonly RelayTarget[];
+  readonly #targets: readonly RelayTarget[];
   /** The one that was tried last. */
   #target: RelayTarget | undefined;
   #attempt = 0;
@@ -60,15 +60,6 @@ export class RelayLink {
   async reached(signal?: AbortSignal): Promise<Session | undefined> {
     await whenever(this.#status, ({ state }) => state !== "connecting", REACH_MS_MAX, signal);
     return this.#session;
-  }
-
-  /** Leaves the present relay and uses these. */
-  use(targets: readonly RelayTarget[]): void {
-    this.#targets = targets;
-    this.#attempt = 0;
-    this.#lastError = undefined;
-    this.#round.abort(new MimeiError("network.lost", "Another relay was chosen.", { retry: "now" }));
-    this.#wake();
   }
 
   /** Does not wait for the next try. */

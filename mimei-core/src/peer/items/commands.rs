@@ -37,7 +37,7 @@ pub enum ItemCommand {
         bytes: Vec<u8>,
     },
     /// Saves a version and signs a head over all tips; answered by [`ItemOutcome::Saved`]. It is
-    /// durable here then, and sent by itself.
+    /// durable here then, and sent by itself. Where nothing changes, the version that is there is the answer.
     Save {
         /// Of which MiMei.
         mimei: MimeiId,

@@ -139,6 +139,13 @@ pub(super) async fn save_once(
     let memo = if memo.is_empty() { None } else { Some(draft.memo(memo)?) };
     changes.insert(StateKey::Memo.to_bytes(), memo);
     let root = draft.edit(joined.root, changes).await?;
+    if let [version] = joined.parents[..]
+        && joined.root == Some(root)
+    {
+        // Also what is asked for a second time, because the answer was lost.
+        let number = item.state().versions.get(&version).map_or(0, |version| version.body.number);
+        return Ok(ItemOutcome::Saved { version, number, kept_twice: Vec::new() });
+    }
     commit(shared, item, by, draft, root, joined, last).await
 }
 

@@ -1,0 +1,63 @@
+/** What the leader runs: the worker with the core, and the links to relays. */
+import { Core } from "../core.js";
+import { MimeiError } from "../errors.js";
+import { readIdentity } from "../identity.js";
+import type { Identity } from "../identity.js";
+import { planner } from "../relay/plan.js";
+import { Relays } from "../relay/reach.js";
+
+export interface Engine {
+  readonly core: Pick<Core, "call" | "on">;
+  readonly relays: Pick<Relays, "take" | "reach">;
+  readonly identity: Identity;
+  /** Why it is gone, once it is. */
+  readonly failed: Promise<MimeiError>;
+  /** Takes leave of the relays and ends. */
+  close(): Promise<void>;
+  /** Ends at once. */
+  terminate(): void;
+}
+
+/** `database` is empty for one in memory. */
+export async function startEngine(database: string, app: string, late: AbortSignal): Promise<Engine> {
+  const { core, terminate } = startCore();
+  const fail = (): void => core.fail(late.reason as MimeiError);
+  late.addEventListener("abort", fail);
+  try {
+    late.throwIfAborted();
+    await core.open(database, app);
+    const identity = readIdentity(await core.call("me"));
+    const relays = new Relays((way) => ({
+      plan: planner(location.origin, way),
+      attach: (...args) => core.attach(...args),
+      random: Math.random,
+    }));
+    const close = async (): Promise<void> => {
+      relays.close();
+      await core.close().finally(terminate);
+    };
+    const end = (): void => {
+      relays.close();
+      core.fail(new MimeiError("context.closed", "Another tab does the work now.", { retry: "now" }));
+      terminate();
+    };
+    return { core, relays, identity, failed: core.failed, close, terminate: end };
+  } catch (thrown) {
+    terminate();
+    throw thrown;
+  } finally {
+    late.removeEventListener("abort", fail);
+  }
+}
+
+function startCore(): { core: Core; terminate: () => void } {
+  // Bundlers find the worker by exactly this expression.
+  const worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module", name: "mimei" });
+  const core = new Core(worker);
+  worker.onerror = (event) => {
+    const why = event.message || "its script could not be loaded";
+    const hint = "Reload the page. A content security policy must allow worker-src 'self' and script-src 'wasm-unsafe-eval'.";
+    core.fail(new MimeiError("core.failed", `MiMei's worker stopped: ${why}.`, { hint, retry: "now" }));
+  };
+  return { core, terminate: () => worker.terminate() };
+}
