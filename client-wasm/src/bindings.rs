@@ -187,6 +187,7 @@ fn event_to_js(event: Event) -> JsValue {
             fields.extend(failure.fields());
             object(&fields)
         }
+        Event::IdentityChanged => object(&[("type", "identity".into())]),
         Event::ItemChanged { mimei } => object(&[("type", "item".into()), ("id", mimei.to_string().into())]),
     }
 }

@@ -1,5 +1,7 @@
 /** The recovery file, and the devices that were made from it. */
 import { count, fields, list, text } from "./item/view.js";
+import { LiveSource } from "./live.js";
+import type { Live } from "./live.js";
 
 /** A device of the person. */
 export interface DeviceOfMe {
@@ -28,17 +30,25 @@ export interface Recovery {
    * then, and those of other tabs end with `identity.changed`: open a new one, or reload the page. Rejects with `recovery.invalid` and `identity.same`, too.
    */
   restore(file: string, options?: { replace?: boolean }): Promise<void>;
-  /** The devices of this person that are known here, the first one first. */
-  devices(): Promise<DeviceOfMe[]>;
+  /** The devices of this person that are known here, the first one first. Empty until the core has told. */
+  readonly devices: Live<readonly DeviceOfMe[]>;
 }
 
-interface Callable {
+interface Core {
   call(method: string, args?: unknown): Promise<unknown>;
+  on(name: string, listener: () => void): () => void;
 }
 
 /** `end` ends this client, whose identity is not here any more. */
-export function recovery(core: Callable, wasSaved: boolean, end: () => Promise<void>): { methods: Recovery; isSaved(): boolean } {
+export function recovery(core: Core, wasSaved: boolean, end: () => Promise<void>): { methods: Recovery; isSaved(): boolean } {
   let saved = wasSaved;
+  const devices = new LiveSource<readonly DeviceOfMe[]>([]);
+  const look = async (): Promise<void> => devices.set(list(await core.call("devices")).map(readDevice));
+  // What cannot be looked at now is looked at with the next change.
+  const soon = (): void => void look().catch(() => {});
+  for (const event of ["identity", "resumed"]) core.on(event, soon);
+  core.on("ended", () => devices.end());
+  soon();
   const methods: Recovery = {
     recoveryFile: async () => text(await core.call("recoveryFile")),
     confirmBackup: async (file) => {
@@ -49,7 +59,7 @@ export function recovery(core: Callable, wasSaved: boolean, end: () => Promise<v
       await core.call("restore", { file, replace });
       await end();
     },
-    devices: async () => list(await core.call("devices")).map(readDevice),
+    devices,
   };
   return { methods, isSaved: () => saved };
 }

@@ -255,6 +255,8 @@ pub enum Event {
         /// For people.
         message: String,
     },
+    /// The identity log of this user has grown: a device was added or removed.
+    IdentityChanged,
     /// There is something new about a MiMei that is open here.
     ItemChanged {
         /// Which.

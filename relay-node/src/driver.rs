@@ -313,6 +313,7 @@ impl Machine {
                 }
             }
             // Nobody watches the screen of a relay.
+            Event::IdentityChanged => tracing::debug!("a device of this user was added or removed"),
             Event::ItemChanged { mimei } => tracing::debug!(%mimei, "changed"),
         }
     }

@@ -13,7 +13,7 @@ import type { Place, PlaceEvents } from "./desk.js";
 import type { Engine } from "./engine.js";
 
 /** What the core reports by itself and every tab hears. */
-const EVENTS = ["item"];
+const EVENTS = ["identity", "item"];
 
 export class Seat implements Place {
   readonly identity: Identity;

@@ -3,8 +3,8 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::Shared;
 use super::handshake::Ending;
+use super::{Event, Shared};
 use crate::cbor::Cbor;
 use crate::cid::{EntryId, UserId};
 use crate::identity::{Entry, IdentityLog};
@@ -113,7 +113,9 @@ fn learn(shared: &Shared, log: &IdentityLog) {
     let mut own = shared.log.borrow_mut();
     if own.user() == log.user() {
         // Both logs are valid logs of one user, so every entry fits.
-        let _ = own.extend(log.entries());
+        if own.extend(log.entries()) == Ok(true) {
+            shared.effects.event(Event::IdentityChanged);
+        }
     }
     drop(own);
     shared.items.learn(log);

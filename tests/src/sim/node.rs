@@ -228,6 +228,7 @@ impl Node {
                 assert!(self.alive.remove(&connection), "{connection} ended twice");
                 self.endings.push(Ending { connection, code, message });
             }
+            Event::IdentityChanged => {}
             Event::ItemChanged { mimei } => *self.changes.entry(mimei).or_default() += 1,
         }
     }
