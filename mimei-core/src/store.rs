@@ -66,6 +66,8 @@ tables! {
     "draft/1" => Draft,
     /// MiMeis of which a relay has had a head of this device. Key: MimeiId's hash. Value: nothing.
     "sent/1" => Sent,
+    /// When a relay last said what it has. Key: MimeiId's hash. Value: milliseconds.
+    "seen/1" => Seen,
     /// What this device signed last. Key: MimeiId's hash. Value: the address of a head or access record.
     "own/1" => Own,
 }

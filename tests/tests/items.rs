@@ -336,3 +336,18 @@ fn what_is_saved_again_unchanged_is_the_version_that_is_there() {
     assert_eq!(desk.save(author.node, mimei, None, b"two").unwrap().1, 3);
     assert_eq!(desk.save(author.node, mimei, None, b"one").unwrap().1, 4, "an older state is new again");
 }
+
+#[test]
+fn when_a_relay_was_seen_is_known_after_the_next_start() {
+    let (mut desk, _, reader, mimei, link) = shared(18, b"one", Rights::READER);
+    desk.open(reader, &link).unwrap();
+    desk.sim.run_for(1_000);
+    let seen = desk.view(reader.node, mimei).seen;
+    assert!(seen.is_some());
+    // What is not kept strictly lasts when something that is comes after it.
+    desk.create(reader.node, Kind::File, "own", false);
+    desk.sim.crash(reader.node);
+    desk.sim.restart(reader.node);
+    desk.sim.run_for(60_000);
+    assert_eq!(desk.view(reader.node, mimei).seen, seen);
+}

@@ -71,6 +71,8 @@ pub(super) struct Item {
     outbox: RefCell<Outbox>,
     /// When a relay last said what it has; none since this program began.
     seen: Cell<Option<Millis>>,
+    /// The same as the store has it, which may be of an earlier run.
+    seen_before: Cell<Option<Millis>>,
     /// Whether a relay has ever had a head of this device.
     was_sent: Cell<bool>,
 }
@@ -141,6 +143,7 @@ impl Item {
             sources: RefCell::default(),
             outbox: RefCell::default(),
             seen: Cell::new(None),
+            seen_before: Cell::new(None),
             was_sent: Cell::new(false),
         })
     }

@@ -62,7 +62,7 @@ pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
         versions,
         unsent_blocks: item.outbox.borrow().blocks,
         is_waiting: item.is_waiting(),
-        seen: item.seen.get(),
+        seen: item.seen.get().or(item.seen_before.get()),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::limits::SCAN_ROWS_MAX;
 use crate::mimei::{Genesis, Head};
 use crate::peer::{Shared, logs};
 use crate::store::{Batch, RowKey, Scan, StoreError, Table};
+use crate::time::Millis;
 use crate::wire::Records;
 
 /// Where the number stands in a key of the outbox: behind the MimeiId's hash.
@@ -52,6 +53,10 @@ pub(super) fn own_key(mimei: &MimeiId) -> RowKey {
 
 pub(super) fn draft_key(mimei: &MimeiId) -> RowKey {
     RowKey::new(Table::Draft, mimei.cid().hash())
+}
+
+pub(super) fn seen_key(mimei: &MimeiId) -> RowKey {
+    RowKey::new(Table::Seen, mimei.cid().hash())
 }
 
 pub(super) fn sent_key(mimei: &MimeiId) -> RowKey {
@@ -111,6 +116,8 @@ pub(super) async fn load(shared: &Shared, item: &Item) -> Result<bool, StoreErro
     if let Some(draft) = shared.effects.row(draft_key(id)).await? {
         state.draft = Some(Head::from_cbor(&draft).map_err(|_| damaged(id))?);
     }
+    let seen = shared.effects.row(seen_key(id)).await?;
+    item.seen_before.set(seen.and_then(|seen| Millis::from_cbor(&seen).ok()));
     item.was_sent.set(shared.effects.row(sent_key(id)).await?.is_some());
     if let Some(link) = shared.effects.row(link_key(id)).await?
         && shared.vault.borrow().link_key(id).is_none()

@@ -325,8 +325,25 @@ async fn look_all(shared: &Shared, item: &Item, connection: &Connection) -> Resu
         }
         let is_stuck = item.state().has() == before && answer.records.logs.is_empty();
         if !answer.more || is_stuck {
+            keep_seen(shared, item).await;
             return Ok(answer);
         }
+    }
+}
+
+/// How old what is shown offline can be said to be, after the next start too.
+const SEEN_KEPT_EVERY_MS: u64 = 10_000;
+
+/// Keeps when a relay was looked at, but not at each look: it is said in minutes.
+async fn keep_seen(shared: &Shared, item: &Item) {
+    let Some(seen) = item.seen.get() else { return };
+    if item.seen_before.get().is_some_and(|before| seen.0 < before.0 + SEEN_KEPT_EVERY_MS) {
+        return;
+    }
+    let put = [(records::seen_key(&item.id), seen.to_cbor())].into();
+    // Without it less is said, and nothing is lost.
+    if shared.effects.apply(Batch { put, ..Batch::default() }).await.is_ok() {
+        item.seen_before.set(Some(seen));
     }
 }
 
