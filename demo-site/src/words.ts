@@ -20,6 +20,11 @@ export const STATE_WORDS: Record<Status["state"], string> = {
   failed: "Not connected",
 };
 
+/** Which tab holds the connection. */
+export function tabWords(isLeader: boolean): string {
+  return isLeader ? "this tab, for all tabs of this site" : "another tab of this site";
+}
+
 /** Ids are long and begin alike; their end tells them apart. */
 export function shortId(id: string): string {
   return id.length <= 20 ? id : `${id.slice(0, 6)}…${id.slice(-8)}`;

@@ -16,9 +16,9 @@ const ARGS = [
 /** Whatever is waited for comes within this time, or not at all. */
 export const WAIT_MS_MAX = 30_000;
 
-function options({ args = [], executable = process.env.CHROMIUM } = {}) {
+function options({ args = [], executable = process.env.CHROMIUM, ignoreDefaultArgs = [] } = {}) {
   assert.ok(executable, "CHROMIUM must name the browser; `cargo xtask test` sets it");
-  return { executablePath: executable, args: [...ARGS, ...args], headless: true };
+  return { executablePath: executable, args: [...ARGS, ...args], ignoreDefaultArgs, headless: true };
 }
 
 /** A browser for the tests of one file. */

@@ -35,16 +35,18 @@ export async function idOf(data) {
 /**
  * Starts a relay and waits until it says where it is.
  * `inside` is a command that runs it elsewhere, such as in a network namespace.
+ * It logs as much as `relay.sessions()` needs.
  */
 export async function startRelay(t, { data, listen = "127.0.0.1:0", more = [], inside = [] } = {}) {
   const folder = data ?? (await freshData(t));
   const command = [...inside, program(), "run", "--data", folder, "--listen", listen, ...more];
   for (let left = STARTS_MAX; ; left--) {
-    const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, MIMEI_LOG: "info,relay_node::driver=debug" } });
     const exited = once(child, "exit").then(([code, signal]) => ({ code, signal }));
     whenDone(t, () => (child.kill("SIGKILL"), exited));
-    const { said, errors } = await firstLines(child);
-    if (said !== undefined) return new Relay(child, exited, folder, said);
+    const log = logOf(child);
+    const { said, errors } = await firstLines(child, log);
+    if (said !== undefined) return new Relay(child, exited, folder, said, log);
     // The TCP port that the system chose can be somebody's UDP port.
     if (left > 1 && errors.includes("cannot receive data channels")) continue;
     throw new Error(`the relay did not start: ${JSON.stringify(await exited)} ${errors}`);
@@ -54,16 +56,34 @@ export async function startRelay(t, { data, listen = "127.0.0.1:0", more = [], i
 class Relay {
   #child;
   #exited;
+  #log;
 
-  constructor(child, exited, data, said) {
+  constructor(child, exited, data, said, log) {
     this.#child = child;
     this.#exited = exited;
+    this.#log = log;
     this.data = data;
     /** The relay's user id. */
     this.user = said.user;
     this.origin = said.origin;
     this.address = said.address;
     this.port = Number(new URL(said.origin).port);
+  }
+
+  /** How many sessions were opened so far, and how many of them are open. */
+  sessions() {
+    const open = new Set();
+    let opened = 0;
+    for (const line of this.#log.text.split("\n")) {
+      const [, what] = /session (opened|closed)/.exec(line) ?? [];
+      const [, connection] = /connection=(\d+)/.exec(line) ?? [];
+      if (what === "opened") {
+        opened += 1;
+        open.add(connection);
+      }
+      if (what === "closed") open.delete(connection);
+    }
+    return { opened, open: open.size };
   }
 
   /** Sends a signal and waits for the end. Returns `{code, signal}`. */
@@ -73,10 +93,15 @@ class Relay {
   }
 }
 
+/** What it logs, without colours. */
+function logOf(child) {
+  const log = { text: "" };
+  child.stderr.setEncoding("utf8").on("data", (text) => (log.text += text.replace(/\x1b\[[0-9;]*m/g, "")));
+  return log;
+}
+
 /** `said` once it has said all, or the `errors` that it said instead. */
-async function firstLines(child) {
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => (errors += text));
+async function firstLines(child, log) {
   const said = {};
   for await (const line of createInterface({ input: child.stdout })) {
     for (const [name, shape] of Object.entries(LINES)) said[name] ??= shape.exec(line)?.[1];
@@ -84,5 +109,5 @@ async function firstLines(child) {
     child.stdout.resume(); // Whatever else it says must not fill the pipe.
     return { said };
   }
-  return { errors };
+  return { errors: log.text };
 }

@@ -34,14 +34,17 @@ export async function startUdpShaper(t) {
   return Object.assign(shaper, { port: front.address().port });
 }
 
-/** A TCP port in front of `to`. Nothing is lost here: TCP would send it again. */
-export async function startTcpShaper(t, to) {
+/**
+ * A TCP port in front of `to`. Nothing is lost here: TCP would send it again.
+ * With `bytesPerSecond` the line is thin as well.
+ */
+export async function startTcpShaper(t, to, { bytesPerSecond = Infinity } = {}) {
   const open = new Set();
   const server = net.createServer((near) => {
     const far = net.connect(to, "127.0.0.1");
     for (const socket of [near, far]) open.add(socket.on("error", ignore).setNoDelay());
-    delayed(near, far);
-    delayed(far, near);
+    delayed(near, far, bytesPerSecond);
+    delayed(far, near, bytesPerSecond);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -52,8 +55,13 @@ export async function startTcpShaper(t, to) {
   return server.address().port;
 }
 
-function delayed(from, to) {
-  from.on("data", (bytes) => setTimeout(() => to.write(bytes), ONE_WAY_MS));
+function delayed(from, to, bytesPerSecond) {
+  from.on("data", (bytes) => {
+    setTimeout(() => to.write(bytes), ONE_WAY_MS);
+    if (bytesPerSecond === Infinity) return;
+    from.pause();
+    setTimeout(() => from.resume(), (1000 * bytes.length) / bytesPerSecond);
+  });
   from.on("end", () => setTimeout(() => to.end(), ONE_WAY_MS));
   from.on("close", () => setTimeout(() => to.destroy(), ONE_WAY_MS));
 }
