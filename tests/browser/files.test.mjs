@@ -112,6 +112,7 @@ test("a link that was taken back opens nothing for newcomers, and nothing new fo
   await author.getByTestId("shares-remove").click();
   await author.getByTestId("shares-confirm").click();
   await author.getByTestId("shares").waitFor({ state: "detached" });
+  assert.equal(await author.getByTestId("share-url").count(), 0, "a link that opens nothing is offered");
   await files.replace(author, "note.txt", "for me alone");
   await files.version(author, 2);
   await files.sent(author);

@@ -34,6 +34,8 @@ export interface Share {
 export interface Shared {
   /** The address to pass on. */
   readonly link: string;
+  /** Which of `view.shares` it is: the link's public key. `everyone` has none. */
+  readonly id: string | undefined;
   /** Takes it back: the link opens nothing any more, and what is saved from now on has a new key. */
   revoke(): Promise<void>;
 }
@@ -167,6 +169,7 @@ export abstract class ItemBase implements Item {
     const said = fields(await this.#change("share", { to, can, ...end }));
     const id = maybe(said["id"], text);
     return {
+      id,
       link: withRelays(text(said["link"]), await this.#doors.relays()),
       revoke: () => this.unshare({ with: to, id }),
     };
