@@ -7,6 +7,7 @@
 //! It is public for the conformance suite, which runs it in a browser.
 
 mod indexed;
+mod lru;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,6 +17,9 @@ use mimei_core::store::{Batch, MemoryStore, Row, RowKey, Scan, StoreError};
 use web_sys::CryptoKey;
 
 use indexed::IndexedStore;
+
+/// Bytes of blocks that a tab keeps unless it is told otherwise: a long video, a small part of a phone.
+pub const CACHE_BYTES: u64 = 512 << 20;
 
 /// The store of one tab. Clones share it.
 #[derive(Clone)]
@@ -28,12 +32,13 @@ enum Kind {
 }
 
 impl Store {
-    /// Opens the database of that name; an empty name is memory alone.
-    pub async fn open(name: &str) -> Result<Self, StoreError> {
+    /// Opens the database of that name; an empty name is memory alone. Blocks take at most `budget` bytes, but for
+    /// what no relay has yet.
+    pub async fn open(name: &str, budget: u64) -> Result<Self, StoreError> {
         if name.is_empty() {
             return Ok(Self(Kind::Memory(Rc::default())));
         }
-        Ok(Self(Kind::Indexed(Rc::new(IndexedStore::open(name).await?))))
+        Ok(Self(Kind::Indexed(Rc::new(IndexedStore::open(name, budget).await?))))
     }
 
     /// A row's value.

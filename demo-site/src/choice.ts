@@ -19,3 +19,9 @@ export function chosenWay(): Way | undefined {
   const way = new URLSearchParams(location.search).get("way");
   return way === "rtc" || way === "rtc-direct" || way === "ws" ? way : undefined;
 }
+
+/** `?cache=` is how many bytes of files are kept here, to try it out. */
+export function chosenCache(): number | undefined {
+  const bytes = new URLSearchParams(location.search).get("cache");
+  return bytes !== null && /^\d{1,15}$/.test(bytes) ? Number(bytes) : undefined;
+}

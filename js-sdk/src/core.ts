@@ -52,8 +52,8 @@ export class Core {
     line.onmessage = ({ data }) => this.#receive(data);
   }
 
-  async open(database: string, app: string): Promise<void> {
-    await this.#ask((id) => post(this.#line, { type: "open", id, database, app }));
+  async open(database: string, app: string, cacheBytes: number): Promise<void> {
+    await this.#ask((id) => post(this.#line, { type: "open", id, database, app, cacheBytes }));
   }
 
   call(method: string, args?: unknown): Promise<unknown> {

@@ -79,3 +79,6 @@ export const LEADER_PROBE_EVERY_MS = 5_000;
 export const LEADER_SILENT_PROBES_MAX = 4;
 /** Characters of a tab's or a leadership's id; ours are UUIDs. */
 export const TAB_ID_CHARS_MAX = 64;
+
+/** Bytes of pieces in the browser, unless a page wants otherwise: a long video, a small part of a phone. */
+export const CACHE_BYTES = 512 * 1024 * 1024;

@@ -1,13 +1,14 @@
 import { requireContext } from "./context.js";
 import { MimeiError } from "./errors.js";
 import { Items } from "./item/items.js";
-import { START_MS_MAX } from "./limits.js";
+import { CACHE_BYTES, START_MS_MAX } from "./limits.js";
 import { me } from "./me.js";
 import type { Me } from "./me.js";
 import { onWakeup } from "./relay/wakeups.js";
 import { parseRelays } from "./relay/wish.js";
 import { profileOf } from "./tabs/channels.js";
 import { startEngine } from "./tabs/engine.js";
+import type { EngineOptions } from "./tabs/engine.js";
 import { onSleep } from "./tabs/sleep.js";
 import { Tab } from "./tabs/tab.js";
 import type { Way } from "./transport/connection.js";
@@ -24,6 +25,12 @@ export interface OpenOptions {
    * `memory`: a new identity each time, of this tab alone and gone with the page.
    */
   readonly store?: "browser" | "memory";
+  /**
+   * Bytes that pieces of files may take in the browser; what was not used for the longest time goes first, and is
+   * fetched again when it is wanted. What no relay has yet stays in any case. Of several tabs the one that leads
+   * decides. Default: 512 MiB.
+   */
+  readonly cacheBytes?: number;
 }
 
 const DATABASE = "mimei";
@@ -35,12 +42,16 @@ const DATABASE = "mimei";
  * `address.invalid`, `argument.invalid`, `tabs.version`, `tabs.many` or `core.failed`.
  */
 export async function open(options: OpenOptions): Promise<Me> {
+  const cacheBytes = options.cacheBytes ?? CACHE_BYTES;
+  if (!Number.isSafeInteger(cacheBytes) || cacheBytes < 0) {
+    throw new MimeiError("argument.invalid", "cacheBytes must be a whole number from 0 on.");
+  }
   const isShared = options.store !== "memory";
   requireContext(isShared);
   const wish = { relays: options.relays ?? ownRelay(), way: options.way };
   parseRelays(wish.relays);
   const doors = {
-    startEngine: () => startInTime(isShared ? DATABASE : "", options.app),
+    startEngine: () => startInTime({ database: isShared ? DATABASE : "", app: options.app, cacheBytes }),
     profile: isShared ? profileOf(DATABASE) : undefined,
     freshId: () => crypto.randomUUID(),
     isVisible: () => document.visibilityState === "visible",
@@ -56,11 +67,11 @@ export async function open(options: OpenOptions): Promise<Me> {
   }
 }
 
-async function startInTime(database: string, app: string): ReturnType<typeof startEngine> {
+async function startInTime(options: EngineOptions): ReturnType<typeof startEngine> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(tooLate()), START_MS_MAX);
   try {
-    return await startEngine(database, app, late.signal);
+    return await startEngine(options, late.signal);
   } finally {
     clearTimeout(timer);
   }

@@ -33,7 +33,7 @@ export type Trust = (typeof TRUSTS)[number];
 export const way = (value: unknown): value is Way => (WAYS as readonly unknown[]).includes(value);
 export const trust = (value: unknown): value is Trust => (TRUSTS as readonly unknown[]).includes(value);
 const TO_CORE = {
-  open: { id: count, database: text, app: text },
+  open: { id: count, database: text, app: text, cacheBytes: count },
   connected: { conn: count, way, expect: text, localFingerprint: bytes, remoteFingerprint: bytes },
   received: { conn: count, bytes },
   writable: { conn: count, queuedBytes: count },

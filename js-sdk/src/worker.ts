@@ -22,7 +22,7 @@ page.onmessage = ({ data }) => {
 function handle(message: ToCore): void {
   switch (message.type) {
     case "open":
-      return answer(message.id, () => start(message.database, message.app));
+      return answer(message.id, () => start(message));
     case "call":
       return answer(message.id, () => opened().call(message.method, message.args));
     case "shut":
@@ -55,9 +55,9 @@ function handleTransport(message: TransportMessage): void {
   }
 }
 
-async function start(database: string, app: string): Promise<void> {
+async function start({ database, app, cacheBytes }: Extract<ToCore, { type: "open" }>): Promise<void> {
   await init();
-  client = await Client.open({ database, app }, fromClient);
+  client = await Client.open({ database, app, cacheBytes }, fromClient);
 }
 
 async function shut(): Promise<void> {

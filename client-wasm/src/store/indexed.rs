@@ -1,3 +1,7 @@
+use std::cell::RefCell;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use indexed_db_futures::KeyRange;
 use indexed_db_futures::database::Database;
 use indexed_db_futures::error::{DomException, Error, OpenDbError};
@@ -5,15 +9,26 @@ use indexed_db_futures::internals::SystemRepr;
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
 use js_sys::Uint8Array;
+use mimei_core::cbor::Cbor;
 use mimei_core::cid::Cid;
 use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError, Table};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::CryptoKey;
 
+use super::lru::{Lru, Use};
+
 /// Raised when a table is added; each version only adds tables.
 const VERSION: u32 = 3;
 const _: () = assert!(Table::ALL.len() == 16, "tables were added: raise the version, or old databases lack them");
 const BLOCKS: &str = "block/1";
+/// When each block was used last: its bytes (8), then a number that rises (8).
+const USES: &str = "use/1";
+/// A cache that is too full is emptied to this many tenths, so that not each block has to make room.
+const KEPT_TENTHS: u64 = 9;
+/// Blocks that one transaction evicts.
+const EVICTED_AT_ONCE_MAX: usize = 1024;
+/// Uses that wait to be written with the next change; what is lost of them makes the order less exact.
+const USES_UNWRITTEN_MAX: usize = 4096;
 /// Keys of the browser's crypto, by name. They can be used and not read.
 const CRYPTO: &str = "crypto/1";
 
@@ -63,6 +78,11 @@ fn bytes(value: JsValue) -> Vec<u8> {
 
 pub(crate) struct IndexedStore {
     database: Database,
+    /// Bytes that blocks may take.
+    budget: u64,
+    lru: RefCell<Lru>,
+    /// Blocks that were read since their use was written.
+    read: RefCell<BTreeSet<Cid>>,
 }
 
 impl Drop for IndexedStore {
@@ -73,12 +93,12 @@ impl Drop for IndexedStore {
 }
 
 impl IndexedStore {
-    pub(super) async fn open(name: &str) -> Result<Self, StoreError> {
+    pub(super) async fn open(name: &str, budget: u64) -> Result<Self, StoreError> {
         let database = Database::open(name)
             .with_version(VERSION)
             .with_on_upgrade_needed(|_, database| {
                 let present: Vec<String> = database.object_store_names().collect();
-                for name in Table::ALL.iter().map(|table| table.name()).chain([BLOCKS, CRYPTO]) {
+                for name in Table::ALL.iter().map(|table| table.name()).chain([BLOCKS, USES, CRYPTO]) {
                     if !present.iter().any(|found| found == name) {
                         database.create_object_store(name).build()?;
                     }
@@ -87,7 +107,25 @@ impl IndexedStore {
             })
             .await
             .map_err(of_open)?;
-        Ok(Self { database })
+        let (lru, read) = Default::default();
+        let mut store = Self { database, budget, lru, read };
+        store.lru = RefCell::new(store.load_uses().await?);
+        Ok(store)
+    }
+
+    /// The cache as it was left. Blocks of a time when their use was not kept count as used before all others.
+    async fn load_uses(&self) -> Result<Lru, StoreError> {
+        let kept = self.pairs(USES).await?;
+        let mut uses: BTreeMap<Cid, Use> = kept.into_iter().filter_map(|(key, value)| read_use(&key, &value)).collect();
+        for key in self.keys(BLOCKS).await? {
+            let Ok(cid) = Cid::from_bytes(&key) else { continue };
+            if let Entry::Vacant(vacant) = uses.entry(cid)
+                && let Some(block) = self.get(BLOCKS, &key).await?
+            {
+                vacant.insert(Use { bytes: bytes(block).len() as u64, at: 0 });
+            }
+        }
+        Ok(Lru::of(uses))
     }
 
     pub(super) async fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
@@ -95,7 +133,14 @@ impl IndexedStore {
     }
 
     pub(super) async fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
-        self.get(BLOCKS, &cid.to_bytes()).await.map(|value| value.map(bytes))
+        let block = self.get(BLOCKS, &cid.to_bytes()).await?.map(bytes);
+        if block.is_some() && self.lru.borrow_mut().touch(cid).is_some() {
+            let mut read = self.read.borrow_mut();
+            if read.len() < USES_UNWRITTEN_MAX {
+                read.insert(*cid);
+            }
+        }
+        Ok(block)
     }
 
     pub(super) async fn wrapping_key(&self, name: &[u8]) -> Result<Option<CryptoKey>, StoreError> {
@@ -131,12 +176,41 @@ impl IndexedStore {
     }
 
     pub(super) async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
+        // Counted before anything is waited for, so that several changes at once do not each see room.
+        let uses = self.count(&batch);
+        if self.lru.borrow().bytes() > self.budget && !uses.is_empty() {
+            self.make_room(self.budget / 10 * KEPT_TENTHS, &uses).await?;
+        }
+        let applied = match self.try_apply(&batch, &uses).await {
+            // The browser has less room than the budget: a part of the cache is worth less than the change.
+            Err(StoreError::Full) => {
+                let half = self.lru.borrow().bytes() / 2;
+                match self.make_room(half, &uses).await? {
+                    0 => Err(StoreError::Full),
+                    _ => self.try_apply(&batch, &uses).await,
+                }
+            }
+            done => done,
+        };
+        let mut lru = self.lru.borrow_mut();
+        let gone = if applied.is_ok() { batch.delete_blocks } else { uses.into_keys().collect() };
+        gone.iter().for_each(|cid| lru.remove(cid));
+        applied
+    }
+
+    fn count(&self, batch: &Batch) -> BTreeMap<Cid, Use> {
+        let mut lru = self.lru.borrow_mut();
+        batch.put_blocks.iter().map(|(cid, block)| (*cid, lru.insert(*cid, block.len() as u64))).collect()
+    }
+
+    async fn try_apply(&self, batch: &Batch, uses: &BTreeMap<Cid, Use>) -> Result<(), StoreError> {
         let mut names: Vec<&str> = Vec::new();
         names.extend(batch.expect.iter().map(|(key, _)| key.table.name()));
         names.extend(batch.put.iter().map(|(key, _)| key.table.name()));
         names.extend(batch.delete.iter().map(|key| key.table.name()));
-        if !batch.put_blocks.is_empty() || !batch.delete_blocks.is_empty() {
-            names.push(BLOCKS);
+        let has_blocks = !batch.put_blocks.is_empty() || !batch.delete_blocks.is_empty();
+        if has_blocks {
+            names.extend([BLOCKS, USES]);
         }
         names.sort_unstable();
         names.dedup();
@@ -153,8 +227,75 @@ impl IndexedStore {
                 return Err(StoreError::Conflict);
             }
         }
-        change(&transaction, &batch)?;
+        change(&transaction, batch)?;
+        if has_blocks {
+            self.note_uses(&transaction, batch, uses)?;
+        }
         commit(transaction).await
+    }
+
+    /// Writes when blocks were used: those of this change, and those that were read before it.
+    fn note_uses(
+        &self,
+        transaction: &Transaction<'_>,
+        batch: &Batch,
+        uses: &BTreeMap<Cid, Use>,
+    ) -> Result<(), StoreError> {
+        let store = transaction.object_store(USES).map_err(of_error)?;
+        let lru = self.lru.borrow();
+        let read: Vec<(Cid, Use)> = self.read.take().iter().filter_map(|cid| Some((*cid, lru.get(cid)?))).collect();
+        let uses = read.into_iter().chain(uses.iter().map(|(cid, used)| (*cid, *used)));
+        for (cid, used) in uses {
+            let value = [used.bytes.to_be_bytes(), used.at.to_be_bytes()].concat();
+            store.put(js(&value)).with_key(js(&cid.to_bytes())).without_key_type().build().map_err(of_error)?;
+        }
+        for cid in &batch.delete_blocks {
+            store.delete(js(&cid.to_bytes())).build().map_err(of_error)?;
+        }
+        Ok(())
+    }
+
+    /// Evicts the least recently used blocks until no more than `bytes` are left, but for what no relay has yet;
+    /// says how many. A block that is gone is fetched again when it is needed.
+    async fn make_room(&self, bytes: u64, coming: &BTreeMap<Cid, Use>) -> Result<usize, StoreError> {
+        let unsent = self.pairs(Table::Outbox.name()).await?;
+        let unsent = unsent.iter().filter_map(|(_, cid)| Cid::from_cbor(cid).ok());
+        let pinned: BTreeSet<Cid> = unsent.chain(coming.keys().copied()).collect();
+        let victims = self.lru.borrow().beyond(bytes, &pinned);
+        for victims in victims.chunks(EVICTED_AT_ONCE_MAX) {
+            let transaction = self.write(&[BLOCKS, USES], false)?;
+            for name in [BLOCKS, USES] {
+                let store = transaction.object_store(name).map_err(of_error)?;
+                for cid in victims {
+                    store.delete(js(&cid.to_bytes())).build().map_err(of_error)?;
+                }
+            }
+            commit(transaction).await?;
+            let mut lru = self.lru.borrow_mut();
+            victims.iter().for_each(|cid| lru.remove(cid));
+        }
+        Ok(victims.len())
+    }
+
+    /// All keys of an object store.
+    async fn keys(&self, name: &str) -> Result<Vec<Vec<u8>>, StoreError> {
+        let transaction = self.database.transaction(name).build().map_err(of_error)?;
+        let store = transaction.object_store(name).map_err(of_error)?;
+        let keys = store.get_all_keys::<JsValue>().primitive().map_err(of_error)?.await.map_err(of_error)?;
+        keys.map(|key| key.map(bytes).map_err(of_error)).collect()
+    }
+
+    /// All keys and values of an object store of small ones.
+    async fn pairs(&self, name: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let transaction = self.database.transaction(name).build().map_err(of_error)?;
+        let store = transaction.object_store(name).map_err(of_error)?;
+        let keys = store.get_all_keys::<JsValue>().primitive().map_err(of_error)?;
+        let values = store.get_all::<JsValue>().primitive().map_err(of_error)?;
+        let keys = keys.await.map_err(of_error)?;
+        let values = values.await.map_err(of_error)?;
+        keys.zip(values)
+            .map(|(key, value)| Ok((bytes(key.map_err(of_error)?), bytes(value.map_err(of_error)?))))
+            .collect()
     }
 
     async fn get(&self, name: &str, key: &[u8]) -> Result<Option<JsValue>, StoreError> {
@@ -172,6 +313,12 @@ impl IndexedStore {
             .build()
             .map_err(of_error)
     }
+}
+
+fn read_use(key: &[u8], value: &[u8]) -> Option<(Cid, Use)> {
+    let number = |part: &[u8]| part.try_into().ok().map(u64::from_be_bytes);
+    let (bytes, at) = value.split_at_checked(8)?;
+    Some((Cid::from_bytes(key).ok()?, Use { bytes: number(bytes)?, at: number(at)? }))
 }
 
 fn change(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {

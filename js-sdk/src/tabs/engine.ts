@@ -18,14 +18,20 @@ export interface Engine {
   terminate(): void;
 }
 
-/** `database` is empty for one in memory. */
-export async function startEngine(database: string, app: string, late: AbortSignal): Promise<Engine> {
+export interface EngineOptions {
+  /** Empty for one in memory. */
+  readonly database: string;
+  readonly app: string;
+  readonly cacheBytes: number;
+}
+
+export async function startEngine({ database, app, cacheBytes }: EngineOptions, late: AbortSignal): Promise<Engine> {
   const { core, terminate } = startCore();
   const fail = (): void => core.fail(late.reason as MimeiError);
   late.addEventListener("abort", fail);
   try {
     late.throwIfAborted();
-    await core.open(database, app);
+    await core.open(database, app, cacheBytes);
     const identity = readIdentity(await core.call("me"));
     const relays = new Relays((way) => ({
       plan: planner(location.origin, way),
