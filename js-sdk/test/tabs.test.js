@@ -88,15 +88,6 @@ for (const [method, args, isRepeated] of [
   });
 }
 
-test("a call that was not begun when the leader went is made at the next, whatever it is", async () => {
-  const [leader, second] = await browser.openMany(2);
-  leader.owner.isFrozen = true;
-  leader.kill();
-  await until(() => second.leader.value);
-  await second.call("merge", { id: ID });
-  assert.equal(browser.begun("merge").length, 1);
-});
-
 test("open items hear of changes in every tab, and look again when another tab leads", async () => {
   const tabs = await browser.openMany(3);
   const folders = await Promise.all(tabs.map((tab) => new Items(tab, "com.example.test").folder("a")));
