@@ -73,9 +73,11 @@ export class Follower {
 
   #welcomed(term: string, identity: unknown): void {
     if (term === this.#place?.term) return;
+    const who = knownIdentity(identity);
+    if (who === undefined) return;
     this.#unanswered = 0;
     this.#place?.leave();
-    this.#place = new RemotePlace(this.#own, term, readIdentity(identity), this.#events);
+    this.#place = new RemotePlace(this.#own, term, who, this.#events);
     this.#events.welcomed(this.#place);
   }
 
@@ -189,6 +191,14 @@ class RemotePlace implements Place {
 
   #post(message: ToLeader): void {
     if (!this.#isLeft) this.#channel.postMessage(message);
+  }
+}
+
+function knownIdentity(value: unknown): Identity | undefined {
+  try {
+    return readIdentity(value);
+  } catch {
+    return undefined; // No leader of this version says that.
   }
 }
 

@@ -65,6 +65,7 @@ export class Tab implements Desk {
   #isAsleep = false;
   #takesOver = false;
   #wake: () => void = () => {};
+  #startAnew: () => void = () => {};
   readonly #running: Promise<void>;
 
   constructor(doors: TabDoors, wish: Wish) {
@@ -124,11 +125,13 @@ export class Tab implements Desk {
     });
   }
 
-  /** Opens the core of the profile anew, as after another identity was stored; every tab of the old one is told. */
+  /**
+   * Opens the core of the profile anew, as after another identity was stored. Every tab that was opened
+   * with the old one then fails with `identity.changed`, this one too, and is to be reloaded.
+   */
   async reopen(): Promise<void> {
     await this.lead();
-    this.#takesOver = true;
-    this.#stay.abort();
+    this.#startAnew();
   }
 
   /** This tab will not run for a while. */
@@ -189,16 +192,23 @@ export class Tab implements Desk {
   }
 
   async #lead(stay: AbortController): Promise<void> {
+    while (!stay.signal.aborted) await this.#serve(stay);
+  }
+
+  /** As long as one engine runs. */
+  async #serve(stay: AbortController): Promise<void> {
     const engine = await this.#doors.startEngine();
     this.#engine = engine;
     let leader: Leader | undefined;
     try {
       if (stay.signal.aborted) return;
       this.#moveTo(new Seat(engine, this.#events()));
+      if (this.#isEnded) return;
       const { profile } = this.#doors;
       if (profile !== undefined) leader = new Leader(profile, engine, this.#doors.freshId());
       this.#leader.set(true);
-      const failed = await Promise.race([engine.failed, aborted(stay.signal)]);
+      const startAnew = new Promise<void>((resolve) => (this.#startAnew = resolve));
+      const failed = await Promise.race([engine.failed, aborted(stay.signal), startAnew]);
       if (failed !== undefined) this.#die(failed);
     } finally {
       this.#engine = undefined;
