@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<(), Fai
     let chromium = setup::test_programs();
     site::build(workspace, Profile::Quick)?;
     wasm::run_for_tests(workspace)?;
-    let mimei = relay::build(workspace, Profile::Dev)?;
+    let mimei = relay::build_with_tests(workspace)?;
     rust_tests(workspace, filter, &mimei, &skips)?;
     if filter.is_none() {
         doctests(workspace)?;
@@ -64,7 +64,8 @@ fn nextest_run(workspace: &Workspace, packages: &[&str], filtered: bool) -> Run 
 }
 
 fn doctests(workspace: &Workspace) -> Result<(), Failure> {
-    workspace.cargo().args(["test", "--doc", "-p", "mimei-core"]).run()
+    // All of them, for the same features as above: only the core has any.
+    workspace.cargo().args(["test", "--doc", "--workspace", "--exclude", "xtask"]).run()
 }
 
 fn package_tests(workspace: &Workspace, mimei: &Path, skips: &Skips) -> Result<(), Failure> {
