@@ -45,7 +45,7 @@ impl Client {
     pub async fn open(options: JsValue, emit: Function) -> Result<Client, JsValue> {
         let database = field(&options, "database").and_then(|name| name.as_string()).unwrap_or_default();
         let budget = field(&options, "cacheBytes").and_then(|bytes| bytes.as_f64()).map_or(CACHE_BYTES, |b| b as u64);
-        let store = Store::open(&database, budget).await.map_err(Failure::from)?;
+        let store = Store::open(&database, Some(budget)).await.map_err(Failure::from)?;
         let keys = Keys::load_or_create(&store).await?;
         let driver = Driver::start(store.clone(), keys, move |message| {
             // The host's function only posts a message; what it throws is not ours to handle.

@@ -33,8 +33,8 @@ enum Kind {
 
 impl Store {
     /// Opens the database of that name; an empty name is memory alone. Blocks take at most `budget` bytes, but for
-    /// what no relay has yet.
-    pub async fn open(name: &str, budget: u64) -> Result<Self, StoreError> {
+    /// what no relay has yet; without a budget none ever goes by itself.
+    pub async fn open(name: &str, budget: Option<u64>) -> Result<Self, StoreError> {
         if name.is_empty() {
             return Ok(Self(Kind::Memory(Rc::default())));
         }

@@ -78,8 +78,8 @@ fn bytes(value: JsValue) -> Vec<u8> {
 
 pub(crate) struct IndexedStore {
     database: Database,
-    /// Bytes that blocks may take.
-    budget: u64,
+    /// Bytes that blocks may take; none if none ever goes by itself.
+    budget: Option<u64>,
     lru: RefCell<Lru>,
     /// Blocks that were read since their use was written.
     read: RefCell<BTreeSet<Cid>>,
@@ -93,7 +93,7 @@ impl Drop for IndexedStore {
 }
 
 impl IndexedStore {
-    pub(super) async fn open(name: &str, budget: u64) -> Result<Self, StoreError> {
+    pub(super) async fn open(name: &str, budget: Option<u64>) -> Result<Self, StoreError> {
         let database = Database::open(name)
             .with_version(VERSION)
             .with_on_upgrade_needed(|_, database| {
@@ -178,12 +178,12 @@ impl IndexedStore {
     pub(super) async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         // Counted before anything is waited for, so that several changes at once do not each see room.
         let uses = self.count(&batch);
-        if self.lru.borrow().bytes() > self.budget && !uses.is_empty() {
-            self.make_room(self.budget / 10 * KEPT_TENTHS, &uses).await?;
+        if let Some(budget) = self.budget.filter(|budget| self.lru.borrow().bytes() > *budget && !uses.is_empty()) {
+            self.make_room(budget / 10 * KEPT_TENTHS, &uses).await?;
         }
         let applied = match self.try_apply(&batch, &uses).await {
             // The browser has less room than the budget: a part of the cache is worth less than the change.
-            Err(StoreError::Full) => {
+            Err(StoreError::Full) if self.budget.is_some() => {
                 let half = self.lru.borrow().bytes() / 2;
                 match self.make_room(half, &uses).await? {
                     0 => Err(StoreError::Full),

@@ -1,6 +1,6 @@
 use std::cell::RefCell;
 
-use client_wasm::store::{CACHE_BYTES, Store};
+use client_wasm::store::Store;
 use conformance::store::{self as suite, Bench, Lasting, Limited};
 use js_sys::{Function, Promise};
 use mimei_core::cid::Cid;
@@ -40,7 +40,7 @@ impl Bench for Memory {
     type Store = Handle;
     async fn open(&self) -> Handle {
         if self.0.borrow().is_none() {
-            let first = Store::open("", CACHE_BYTES).await.expect("memory opens");
+            let first = Store::open("", None).await.expect("memory opens");
             self.0.replace(Some(first));
         }
         Handle(self.0.borrow().clone().expect("it was opened"))
@@ -56,7 +56,7 @@ struct Indexed {
 impl Bench for Indexed {
     type Store = Handle;
     async fn open(&self) -> Handle {
-        Handle(Store::open(&self.name, CACHE_BYTES).await.expect("IndexedDB opens"))
+        Handle(Store::open(&self.name, None).await.expect("IndexedDB opens"))
     }
 }
 
