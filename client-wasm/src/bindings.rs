@@ -12,7 +12,7 @@ use wasm_bindgen_futures::future_to_promise;
 use crate::driver::{Driver, ToHost};
 use crate::failure::{Failure, Retry};
 use crate::keys::{self, Keys};
-use crate::store::{CACHE_BYTES, Store};
+use crate::store::Store;
 
 /// A plain JavaScript object of these fields.
 pub(crate) fn object(fields: &[(&str, JsValue)]) -> JsValue {
@@ -44,8 +44,8 @@ impl Client {
     /// Opens the database, makes an identity if there is none, and starts the peer.
     pub async fn open(options: JsValue, emit: Function) -> Result<Client, JsValue> {
         let database = field(&options, "database").and_then(|name| name.as_string()).unwrap_or_default();
-        let budget = field(&options, "cacheBytes").and_then(|bytes| bytes.as_f64()).map_or(CACHE_BYTES, |b| b as u64);
-        let store = Store::open(&database, Some(budget)).await.map_err(Failure::from)?;
+        let budget = field(&options, "cacheBytes").and_then(|bytes| bytes.as_f64()).map(|bytes| bytes as u64);
+        let store = Store::open(&database, budget).await.map_err(Failure::from)?;
         let keys = Keys::load_or_create(&store).await?;
         let driver = Driver::start(store.clone(), keys, move |message| {
             // The host's function only posts a message; what it throws is not ours to handle.
@@ -99,6 +99,10 @@ impl Client {
 }
 
 async fn call(driver: &Driver, store: &Store, method: &str, args: &JsValue) -> Result<JsValue, Failure> {
+    if driver.is_closed() {
+        let hint = "Reload the page.";
+        return Err(Failure::new("identity.changed", "another identity was opened in this browser", hint, Retry::Now));
+    }
     match method {
         "me" => Ok(me(driver)),
         "devices" => devices(driver).await,

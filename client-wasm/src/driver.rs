@@ -119,6 +119,12 @@ impl Driver {
     /// The recovery file is in somebody's hands.
     pub(crate) fn backed_up(&self) {
         self.0.me.borrow_mut().backed_up = true;
+        (self.0.emit)(ToHost::Event(Event::IdentityChanged));
+    }
+
+    /// Whether it ended, so that nothing more is to be done in its name.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed.get()
     }
 
     pub(crate) fn connected(&self, connection: ConnectionId, binding: Binding, expect: Expect) {

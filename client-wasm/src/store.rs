@@ -18,9 +18,6 @@ use web_sys::CryptoKey;
 
 use indexed::IndexedStore;
 
-/// Bytes of blocks that a tab keeps unless it is told otherwise: a long video, a small part of a phone.
-pub const CACHE_BYTES: u64 = 512 << 20;
-
 /// The store of one tab. Clones share it.
 #[derive(Clone)]
 pub struct Store(Kind);

@@ -2,12 +2,12 @@
 import { MimeiError } from "./errors.js";
 import { isObject } from "./schema.js";
 
+/** `backedUp`: whether it was when this was said. */
 export interface Identity {
   /** The user id: for life, the same on all devices of the person. */
   readonly id: string;
   /** The id of this device. */
   readonly device: string;
-  /** Whether the recovery file has been saved. Until then, losing this device is losing the identity. */
   readonly backedUp: boolean;
   /** When this identity was made, in ms since the Unix epoch. */
   readonly createdMs: number;

@@ -8,7 +8,7 @@ import { parseRelays } from "./relay/wish.js";
 import type { Tab } from "./tabs/tab.js";
 
 /** The person on this device, their MiMeis, and the connection to their relay. */
-export interface Me extends Identity, ItemsOfMe, Recovery, AsyncDisposable {
+export interface Me extends Omit<Identity, "backedUp">, ItemsOfMe, Recovery, AsyncDisposable {
   /** How the connection to the relay stands, whichever tab holds it. */
   readonly status: Live<Status>;
   /** Whether this tab does the work for all tabs of the profile. It makes no difference to what can be done here. */
@@ -29,13 +29,9 @@ export function me(identity: Identity, tab: Tab, items: Items, release: () => vo
     await items.close();
     await tab.close().finally(release);
   };
-  const backup = recovery(tab, identity.backedUp, () => (closing ??= close()));
   return {
     ...identity,
-    ...backup.methods,
-    get backedUp() {
-      return backup.isSaved();
-    },
+    ...recovery(tab, identity.backedUp),
     status: tab.status,
     leader: tab.leader,
     useRelays: (relays) => {

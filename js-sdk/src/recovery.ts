@@ -1,4 +1,5 @@
 /** The recovery file, and the devices that were made from it. */
+import { readIdentity } from "./identity.js";
 import { count, fields, list, text } from "./item/view.js";
 import { LiveSource } from "./live.js";
 import type { Live } from "./live.js";
@@ -14,6 +15,8 @@ export interface DeviceOfMe {
 }
 
 export interface Recovery {
+  /** Whether the recovery file is in safe hands. Until then, losing this browser is losing the identity. */
+  readonly backedUp: Live<boolean>;
   /**
    * The text of the recovery file: whoever has it is this person. Rejects with `identity.backedUp` once it was
    * confirmed, because its secrets are not in this browser any more.
@@ -26,42 +29,49 @@ export interface Recovery {
   confirmBackup(file: string): Promise<void>;
   /**
    * Makes this browser a new device of the person in the file. What the identity before kept here is deleted; so
-   * it rejects with `identity.inUse` if that identity has anything, unless `replace` is set. This client has ended
-   * then, and those of other tabs end with `identity.changed`: open a new one, or reload the page. Rejects with `recovery.invalid` and `identity.same`, too.
+   * it rejects with `identity.inUse` if that identity has anything, unless `replace` is set. Then this client and
+   * those of all other tabs end with `identity.changed`: open a new one, or reload the page. Rejects with
+   * `recovery.invalid` and `identity.same`, too.
    */
   restore(file: string, options?: { replace?: boolean }): Promise<void>;
   /** The devices of this person that are known here, the first one first. Empty until the core has told. */
   readonly devices: Live<readonly DeviceOfMe[]>;
 }
 
-interface Core {
+/** What it needs of a tab. */
+interface Desk {
   call(method: string, args?: unknown): Promise<unknown>;
   on(name: string, listener: () => void): () => void;
+  reopen(): Promise<void>;
 }
 
-/** `end` ends this client, whose identity is not here any more. */
-export function recovery(core: Core, wasSaved: boolean, end: () => Promise<void>): { methods: Recovery; isSaved(): boolean } {
-  let saved = wasSaved;
+/** `wasBackedUp`: what was known when the tab opened. */
+export function recovery(desk: Desk, wasBackedUp: boolean): Recovery {
+  const backedUp = new LiveSource(wasBackedUp);
   const devices = new LiveSource<readonly DeviceOfMe[]>([]);
-  const look = async (): Promise<void> => devices.set(list(await core.call("devices")).map(readDevice));
+  const look = async (): Promise<void> => {
+    const [me, all] = await Promise.all([desk.call("me"), desk.call("devices")]);
+    backedUp.set(readIdentity(me).backedUp);
+    devices.set(list(all).map(readDevice));
+  };
   // What cannot be looked at now is looked at with the next change.
   const soon = (): void => void look().catch(() => {});
-  for (const event of ["identity", "resumed"]) core.on(event, soon);
-  core.on("ended", () => devices.end());
+  for (const event of ["identity", "resumed"]) desk.on(event, soon);
+  desk.on("ended", () => [backedUp, devices].forEach((live) => live.end()));
   soon();
-  const methods: Recovery = {
-    recoveryFile: async () => text(await core.call("recoveryFile")),
+  return {
+    backedUp,
+    devices,
+    recoveryFile: async () => text(await desk.call("recoveryFile")),
     confirmBackup: async (file) => {
-      await core.call("confirmBackup", { file });
-      saved = true;
+      await desk.call("confirmBackup", { file });
+      await look();
     },
     restore: async (file, { replace = false } = {}) => {
-      await core.call("restore", { file, replace });
-      await end();
+      await desk.call("restore", { file, replace });
+      await desk.reopen();
     },
-    devices,
   };
-  return { methods, isSaved: () => saved };
 }
 
 function readDevice(value: unknown): DeviceOfMe {

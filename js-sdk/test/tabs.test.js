@@ -7,7 +7,8 @@ import { status } from "../dist/relay/status.js";
 import { readCommon, readStatus, readToFollower, readToLeader, sentStatus, TABS_VERSION } from "../dist/tabs/messages.js";
 import { formatRelayAddress } from "../dist/transport/address.js";
 import { base32Encode } from "../dist/transport/base32.js";
-import { fakeBrowser, ID, turns, until } from "./fake-tabs.js";
+import { Tab } from "../dist/tabs/tab.js";
+import { fakeBrowser, ID, turns, until, WISH } from "./fake-tabs.js";
 
 let browser;
 beforeEach(() => (browser = fakeBrowser()));
@@ -221,6 +222,15 @@ test("what is not for others to do, a tab does itself: it leads first, and nothi
   assert.equal(leaders().length, 1);
 });
 
+test("tabs that each do such a thing at the same time wait for each other", async () => {
+  const tabs = await browser.openMany(3);
+  browser.store.core.call = async (method) => (await turns(5), method);
+  const done = await Promise.all(tabs.map((tab) => tab.call("recoveryFile", {})));
+  assert.deepEqual(done, Array(3).fill("recoveryFile"));
+  assert.equal(browser.begun("recoveryFile").length, 3);
+  await until(() => leaders().length === 1);
+});
+
 test("a leader refuses what tabs do not ask each other for, and leaves aside what it does not know", async () => {
   const [, second] = await browser.openMany(2);
   const { name } = browser.posted.find(({ data }) => data.type === "welcome");
@@ -321,6 +331,16 @@ test("a tab whose core does not start does not open, and keeps nobody else from 
   const second = browser.open();
   await second.opened;
   assert.equal(second.leader.value, true);
+});
+
+test("a browser that gives no locks lets no tab open, and is not asked again and again", async () => {
+  let asked = 0;
+  const locks = { request: async () => (asked++, Promise.reject(new DOMException("not here", "SecurityError"))) };
+  const doors = { startEngine: () => assert.fail(), profile: { database: "mimei", locks, channel: browser.channel }, freshId: () => "id", isVisible: () => true };
+  const tab = new Tab(doors, WISH);
+  await assert.rejects(tab.opened, /not here/);
+  await turns();
+  assert.equal(asked, 1);
 });
 
 test("after another identity was opened every tab says so and does nothing in its name", async () => {

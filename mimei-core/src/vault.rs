@@ -216,38 +216,29 @@ impl Vault {
         ring.keyring.open(cid, bytes).map_err(VaultError::Open)
     }
 
-    /// The keys of the next access record, which lets these in and shuts nobody out.
+    /// The keys of the next access record, which these can read. If it shuts somebody out that could read, a new
+    /// epoch begins, which nobody else can read. A public MiMei stays public while everyone may read.
     pub fn next_keys(
         &self,
         mimei: &MimeiId,
         audiences: &[Audience],
-        seed: &Seed,
-    ) -> Result<Option<EpochKeys>, VaultError> {
-        let ring = self.rings.get(mimei).ok_or(VaultError::NoKey)?;
-        match &ring.current {
-            None => Err(VaultError::NoKey),
-            Some(Epoch::Public) => Ok(None),
-            Some(Epoch::Keyed(key)) => self.sealed_keys(mimei, key, ring.earlier.clone(), audiences, seed).map(Some),
-        }
-    }
-
-    /// The keys of the next access record, which shuts somebody out that could read: a new epoch, which
-    /// these can read and nobody else. A public MiMei stays public while everyone may read.
-    pub fn keys_of_next_epoch(
-        &self,
-        mimei: &MimeiId,
-        audiences: &[Audience],
+        shuts_out: bool,
         seed: &Seed,
     ) -> Result<Option<EpochKeys>, VaultError> {
         let ring = self.rings.get(mimei).ok_or(VaultError::NoKey)?;
         let mut earlier = ring.earlier.clone();
-        match &ring.current {
+        let key = match &ring.current {
             None => return Err(VaultError::NoKey),
-            Some(Epoch::Public) if in_clear(audiences) => return Ok(None),
-            Some(Epoch::Public) => {}
-            Some(Epoch::Keyed(key)) => earlier.push(key.clone()),
-        }
-        self.sealed_keys(mimei, &EpochKey::generate(seed), earlier, audiences, seed).map(Some)
+            Some(Epoch::Public) if !shuts_out || in_clear(audiences) => return Ok(None),
+            Some(Epoch::Keyed(key)) if !shuts_out => key.clone(),
+            Some(current) => {
+                if let Epoch::Keyed(key) = current {
+                    earlier.push(key.clone());
+                }
+                EpochKey::generate(seed)
+            }
+        };
+        self.sealed_keys(mimei, &key, earlier, audiences, seed).map(Some)
     }
 
     fn sealed_keys(

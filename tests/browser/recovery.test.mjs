@@ -48,8 +48,13 @@ test("a saved file is checked, its secrets go, and the identity goes on after a 
     await give(page, "backup-confirm", wrong);
     assert.equal(await refusal(page), "recovery.invalid");
   }
+  const beside = await page.context().newPage();
+  await demo.openOnline(beside, relay.origin);
+  await beside.getByTestId("backup-save").waitFor();
   await give(page, "backup-confirm", text);
   await page.getByTestId("backup-done").waitFor();
+  await beside.getByTestId("backup-save").waitFor({ state: "detached" });
+  await beside.close();
   await page.goto(relay.origin);
   await demo.state(page, "online");
   assert.deepEqual(await demo.identity(page), before);
@@ -120,7 +125,10 @@ test("a restore deletes nothing of another identity without being told to", asyn
   assert.equal(await refusal(page), "recovery.invalid");
   await give(page, "restore-file", text);
   assert.equal(await refusal(page), "identity.inUse");
+  const beside = await page.context().newPage();
+  await demo.openOnline(beside, relay.origin);
   await page.getByTestId("restore-replace").click();
   await page.waitForFunction((id) => document.querySelector("[data-testid=me-id]")?.getAttribute("data-value") !== id, before.id);
   assert.equal(await page.getByTestId("known-item").count(), 0, "what the other identity had is gone");
+  await demo.shows(beside, "me-id", await demo.value(page, "me-id"));
 });

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,6 +81,9 @@ pub(crate) struct IndexedStore {
     /// Bytes that blocks may take; none if none ever goes by itself.
     budget: Option<u64>,
     lru: RefCell<Lru>,
+    /// Bytes above which there may be something to evict again: when nothing but unsent blocks is left, not each
+    /// of a large upload has to find that out.
+    worth_it_above: Cell<u64>,
     /// Blocks that were read since their use was written.
     read: RefCell<BTreeSet<Cid>>,
 }
@@ -107,8 +110,8 @@ impl IndexedStore {
             })
             .await
             .map_err(of_open)?;
-        let (lru, read) = Default::default();
-        let mut store = Self { database, budget, lru, read };
+        let (lru, worth_it_above, read) = Default::default();
+        let mut store = Self { database, budget, lru, worth_it_above, read };
         store.lru = RefCell::new(store.load_uses().await?);
         Ok(store)
     }
@@ -178,8 +181,11 @@ impl IndexedStore {
     pub(super) async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
         // Counted before anything is waited for, so that several changes at once do not each see room.
         let uses = self.count(&batch);
-        if let Some(budget) = self.budget.filter(|budget| self.lru.borrow().bytes() > *budget && !uses.is_empty()) {
-            self.make_room(budget / 10 * KEPT_TENTHS, &uses).await?;
+        if let Some(budget) = self.budget.filter(|budget| !uses.is_empty() && self.is_beyond(*budget)) {
+            let left = budget / 10 * KEPT_TENTHS;
+            self.make_room(left, &uses).await?;
+            let bytes = self.lru.borrow().bytes();
+            self.worth_it_above.set(if bytes > budget { bytes + (budget - left) } else { 0 });
         }
         let applied = match self.try_apply(&batch, &uses).await {
             // The browser has less room than the budget: a part of the cache is worth less than the change.
@@ -196,6 +202,10 @@ impl IndexedStore {
         let gone = if applied.is_ok() { batch.delete_blocks } else { uses.into_keys().collect() };
         gone.iter().for_each(|cid| lru.remove(cid));
         applied
+    }
+
+    fn is_beyond(&self, budget: u64) -> bool {
+        self.lru.borrow().bytes() > budget.max(self.worth_it_above.get())
     }
 
     fn count(&self, batch: &Batch) -> BTreeMap<Cid, Use> {

@@ -26,6 +26,8 @@ export function profileOf(database: string): Profile {
 
 /** Who holds it leads. It never changes its name, so that versions of this package do not lead beside each other. */
 export const leaderLock = ({ database }: Profile): string => `mimei ${database} leader`;
+/** A tab that takes the lead to do something itself holds it until that is done. */
+export const turnLock = ({ database }: Profile): string => `mimei ${database} turn`;
 /** A follower holds it as long as it is there. */
 export const tabLock = ({ database }: Profile, tab: string): string => `mimei ${database} tab ${tab}`;
 export const commonChannel = (profile: Profile): Channel => profile.channel(`mimei ${profile.database} tabs`);

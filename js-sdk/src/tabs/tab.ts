@@ -23,7 +23,7 @@ import { status } from "../relay/status.js";
 import type { Status } from "../relay/status.js";
 import type { Wish } from "../relay/wish.js";
 import { Calls } from "./calls.js";
-import { aborted, hold, leaderLock, tabLock } from "./channels.js";
+import { aborted, hold, leaderLock, tabLock, turnLock } from "./channels.js";
 import type { Profile } from "./channels.js";
 import type { Desk, Place, PlaceEvents } from "./desk.js";
 import type { Engine } from "./engine.js";
@@ -86,8 +86,8 @@ export class Tab implements Desk {
   }
 
   async call(method: string, args?: unknown): Promise<unknown> {
-    if (!goesToOthers(method)) await this.lead();
-    return await this.#calls.call(method, args);
+    if (goesToOthers(method)) return await this.#calls.call(method, args);
+    return await this.#leading(() => this.#calls.call(method, args));
   }
 
   on(name: string, listener: (data: unknown) => void): () => void {
@@ -113,25 +113,12 @@ export class Tab implements Desk {
     return (await this.call("ping", {})) as number;
   }
 
-  /** Takes the place of the leader. Resolves when this tab is it. */
-  async lead(): Promise<void> {
-    if (this.#leader.value || this.#isEnded) return;
-    this.#takesOver = true;
-    this.#stay.abort();
-    await new Promise<void>((resolve) => {
-      const stop = this.#leader.subscribe((leads) => leads && queueMicrotask(done));
-      const done = (): void => (stop(), resolve());
-      void this.#running.then(done);
-    });
-  }
-
   /**
    * Opens the core of the profile anew, as after another identity was stored. Every tab that was opened
    * with the old one then fails with `identity.changed`, this one too, and is to be reloaded.
    */
   async reopen(): Promise<void> {
-    await this.lead();
-    this.#startAnew();
+    await this.#leading(async () => this.#startAnew());
   }
 
   /** This tab will not run for a while. */
@@ -158,6 +145,31 @@ export class Tab implements Desk {
     }
   }
 
+  /** Does something as the leader. Tabs that want this wait for each other, so that none is interrupted. */
+  async #leading<T>(work: () => Promise<T>): Promise<T> {
+    const { profile } = this.#doors;
+    const done = new AbortController();
+    if (profile !== undefined) await hold(profile, turnLock(profile), done.signal);
+    try {
+      await this.#lead();
+      return await work();
+    } finally {
+      done.abort();
+    }
+  }
+
+  /** Takes the place of the leader. Resolves when this tab is it, or has ended. */
+  async #lead(): Promise<void> {
+    if (this.#leader.value || this.#isEnded) return;
+    this.#takesOver = true;
+    this.#stay.abort();
+    await new Promise<void>((resolve) => {
+      const stop = this.#leader.subscribe((leads) => leads && queueMicrotask(done));
+      const done = (): void => (stop(), resolve());
+      void this.#running.then(done);
+    });
+  }
+
   async #run(): Promise<void> {
     while (!this.#isEnded) {
       this.#stay = new AbortController();
@@ -169,29 +181,28 @@ export class Tab implements Desk {
   /** One stay among the tabs: it follows, until it leads, until it leaves. */
   async #member(stay: AbortController): Promise<void> {
     const { profile } = this.#doors;
-    if (profile === undefined) return await this.#lead(stay);
+    if (profile === undefined) return await this.#serveAll(stay);
     const id = this.#doors.freshId();
-    await hold(profile, tabLock(profile, id), stay.signal).catch(() => {});
+    await hold(profile, tabLock(profile, id), stay.signal).catch(unlessAbort);
     if (stay.signal.aborted) return;
     let leading = Promise.resolve();
     const lead = (): Promise<void> => {
       this.#unfollow();
-      if (!stay.signal.aborted) leading = this.#lead(stay).catch((thrown: unknown) => this.#die(thrown));
+      if (!stay.signal.aborted) leading = this.#serveAll(stay).catch((thrown: unknown) => this.#die(thrown));
       return leading;
     };
     // A lock is either taken away or waited for.
     const how = this.#takesOver ? { steal: true } : { signal: stay.signal };
     if (!this.#takesOver) this.#follow(profile, id);
-    this.#takesOver = false;
     // Rejected when the signal aborts, and when another tab takes the lock away.
-    await profile.locks.request(leaderLock(profile), how, lead).catch(() => stay.abort());
+    await profile.locks.request(leaderLock(profile), how, lead).catch(unlessAbort);
     stay.abort();
     await leading; // A lock that is taken away does not wait for us.
     this.#unfollow();
     this.#moveTo(undefined);
   }
 
-  async #lead(stay: AbortController): Promise<void> {
+  async #serveAll(stay: AbortController): Promise<void> {
     while (!stay.signal.aborted) await this.#serve(stay);
   }
 
@@ -206,6 +217,7 @@ export class Tab implements Desk {
       if (this.#isEnded) return;
       const { profile } = this.#doors;
       if (profile !== undefined) leader = new Leader(profile, engine, this.#doors.freshId());
+      this.#takesOver = false;
       this.#leader.set(true);
       const startAnew = new Promise<void>((resolve) => (this.#startAnew = resolve));
       const failed = await Promise.race([engine.failed, aborted(stay.signal), startAnew]);
@@ -294,12 +306,17 @@ export class Tab implements Desk {
 
   #probe(): void {
     if (this.#follower === undefined || this.#calls.size === 0 || !this.#doors.isVisible()) return;
-    if (this.#follower.probe() >= LEADER_SILENT_PROBES_MAX) void this.lead();
+    if (this.#follower.probe() >= LEADER_SILENT_PROBES_MAX) void this.#lead();
   }
 
   #tell(name: string, data: unknown): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) listener(data);
   }
+}
+
+/** Leaving while a lock is waited for, and losing one, are no faults. */
+function unlessAbort(thrown: unknown): void {
+  if (!(thrown instanceof DOMException && thrown.name === "AbortError")) throw thrown;
 }
 
 function otherIdentity(): MimeiError {

@@ -74,7 +74,7 @@ async fn let_in(shared: &Shared, item: &Item, who: Who, grant: Grant, seed: &See
         }
         None => audiences.push(Audience { until: grant.until, ..Audience::new(who, grant.rights) }),
     }
-    let keys = shared.vault.borrow().next_keys(&item.id, &audiences, seed)?;
+    let keys = shared.vault.borrow().next_keys(&item.id, &audiences, false, seed)?;
     record(shared, item, Change { audiences, keys, accepted: Vec::new() }, last).await
 }
 
@@ -98,14 +98,8 @@ async fn shut_out(shared: &Shared, item: &Item, with: SharedWith, seed: &Seed) -
     let Some(gone) = gone.first() else {
         return Err(Fault::argument("it is not shared with them, or not any more"));
     };
-    let keys = {
-        let vault = shared.vault.borrow();
-        if gone.rights.has(Right::Read) {
-            vault.keys_of_next_epoch(&item.id, &audiences, seed)?
-        } else {
-            vault.next_keys(&item.id, &audiences, seed)?
-        }
-    };
+    let shuts_out = gone.rights.has(Right::Read);
+    let keys = shared.vault.borrow().next_keys(&item.id, &audiences, shuts_out, seed)?;
     let tips = item.state().tips(shared.effects.now()).ids();
     let accepted = tips.into_iter().take(ACCEPTED_MAX).collect();
     record(shared, item, Change { audiences, keys, accepted }, last).await
