@@ -300,6 +300,8 @@ fn who_may_read_brings_nothing() {
     let (Scene { mut solo, alice, mut author, mut other, mimei, .. }, _) = let_in(Rights::READER, None);
     let (cid, bytes) = raw(b"a block of the reader's");
     assert_eq!(other.put(&mut solo, mimei, cid, bytes), Err(RefusalCode::Denied));
+    let have = Ask::Have(HaveAsk { cids: vec![cid], mimei });
+    assert_eq!(other.ask(&mut solo, have), Err(RefusalCode::Denied));
     let (root, bytes) = raw(b"");
     author.put(&mut solo, mimei, root, bytes).unwrap();
     // Even what the author itself has signed.

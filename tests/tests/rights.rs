@@ -83,6 +83,10 @@ fn who_was_shut_out_hears_nothing_new_and_who_stays_reads_old_and_new() {
     assert_eq!(scene.read(staying, version, "before.txt").unwrap(), b"for all of us");
     let newcomer = scene.desk.seat();
     assert_eq!(code(&scene.desk.open(newcomer, &scene.links[0].clone()).unwrap_err()), "NotFound");
+    let link = scene.desk.share(author.node, scene.mimei, ShareTo::Link, Rights::READER).unwrap();
+    scene.desk.settle(author.node, scene.mimei).unwrap();
+    scene.desk.open(newcomer, &link).unwrap();
+    assert_eq!(scene.read(newcomer, version, "before.txt").unwrap(), b"for all of us", "with it come earlier keys");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mimei_core::mimei::{App, Ext, FileName, Kind, MediaType, Rights};
 use mimei_core::peer::{
     Command, Edit, ItemCommand, ItemName, ItemOutcome, ItemView, Job, NewFile, NewItem, Outcome, ShareTo,
 };
-use mimei_core::store::Table;
+use mimei_core::store::{Batch, RowKey, Scan, Table};
 use tests::people::Person;
 use tests::random::Random;
 use tests::solo::Solo;
@@ -17,10 +17,14 @@ struct Tabs {
     at: usize,
 }
 
+/// A tab of the one profile, with an empty store.
+fn tab(seed: u64) -> Solo {
+    let person = Person::new(&mut Random::new(1));
+    Solo::with_root(person.device.clone(), person.log_copy(), &person.root, seed)
+}
+
 impl Tabs {
     fn new() -> Self {
-        let person = Person::new(&mut Random::new(1));
-        let tab = |seed| Solo::with_root(person.device.clone(), person.log_copy(), &person.root, seed);
         Self { tabs: [tab(1), tab(2)], at: 0 }
     }
 
@@ -95,6 +99,30 @@ fn what_two_tabs_save_in_turn_is_one_history_and_nothing_is_lost() {
 }
 
 #[test]
+fn heads_that_two_tabs_put_off_do_not_hide_each_others_versions() {
+    let mut tabs = Tabs::new();
+    let mimei = tabs.create(0);
+    // As if a relay had had a head of this device in an earlier run.
+    let sent = (RowKey::new(Table::Sent, mimei.cid().hash()), Vec::new());
+    tabs.tabs[0].store.apply(&Batch { put: vec![sent], strict: true, ..Batch::default() }).unwrap();
+    let store = std::mem::take(&mut tabs.tabs[0].store);
+    let mut tabs = Tabs::new();
+    tabs.tabs[0].store = store;
+    tabs.create(0);
+    tabs.create(1);
+    for (number, tab) in [0, 1, 0, 1].into_iter().enumerate() {
+        assert_eq!(tabs.save(tab, mimei, &format!("file {number}")), number as u64 + 1);
+    }
+    let view = tabs.view(1, mimei);
+    assert_eq!((view.tips_total, view.versions.len()), (1, 4));
+    let version = view.tips[0].last;
+    let ItemOutcome::Files(files) = tabs.run(1, ItemCommand::List { mimei, version }) else { panic!("no list") };
+    assert_eq!(files.len(), 4);
+    let heads = Scan { table: Table::Head, prefix: mimei.cid().hash().to_vec(), after: None, limit: 10 };
+    assert_eq!(tabs.tabs[tabs.at].store.scan(&heads), [], "a head was signed before a relay had told anything");
+}
+
+#[test]
 fn what_two_tabs_keep_for_a_relay_does_not_overwrite_each_other() {
     let mut tabs = Tabs::new();
     let mimei = tabs.create(0);
@@ -102,8 +130,7 @@ fn what_two_tabs_keep_for_a_relay_does_not_overwrite_each_other() {
     for (tab, bytes) in [(0, "one"), (1, "two"), (0, "three"), (1, "four")] {
         tabs.run(tab, ItemCommand::PutPiece { mimei, bytes: bytes.into() });
     }
-    let scan =
-        mimei_core::store::Scan { table: Table::Outbox, prefix: mimei.cid().hash().to_vec(), after: None, limit: 100 };
+    let scan = Scan { table: Table::Outbox, prefix: mimei.cid().hash().to_vec(), after: None, limit: 100 };
     assert_eq!(tabs.tabs[tabs.at].store.scan(&scan).len(), 4);
 }
 
@@ -120,8 +147,7 @@ fn links_that_two_tabs_make_all_stay_good() {
         let ItemOutcome::Link(link) = tabs.run(tab, share) else { panic!("no link") };
         keys.push(link.secret.unwrap().keys().sign);
     }
-    let scan =
-        mimei_core::store::Scan { table: Table::Access, prefix: mimei.cid().hash().to_vec(), after: None, limit: 100 };
+    let scan = Scan { table: Table::Access, prefix: mimei.cid().hash().to_vec(), after: None, limit: 100 };
     let records = tabs.tabs[tabs.at].store.scan(&scan);
     use mimei_core::cbor::Cbor;
     let newest = mimei_core::sign::Signed::<mimei_core::mimei::AccessRecord>::from_cbor(&records[3].1).unwrap();
