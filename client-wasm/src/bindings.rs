@@ -192,6 +192,7 @@ fn event_to_js(event: Event) -> JsValue {
             fields.extend(failure.fields());
             object(&fields)
         }
+        Event::CreditChanged => object(&[("type", "credit".into())]),
         Event::IdentityChanged => object(&[("type", "identity".into())]),
         Event::ItemChanged { mimei } => object(&[("type", "item".into()), ("id", mimei.to_string().into())]),
     }

@@ -17,10 +17,9 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use js_sys::Date;
 use mimei_core::cid::UserId;
-use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{
-    Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
-    PeerConfig,
+    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, Input, Job, JobDone, JobId, Outcome,
+    Output, Peer, PeerConfig,
 };
 use mimei_core::secret::DeviceSecrets;
 use mimei_core::sign::SignKey;
@@ -96,7 +95,7 @@ impl Driver {
                 device,
                 log: keys.log,
                 vault: keys.vault,
-                author_bytes_max: AUTHOR_BYTES_MAX,
+                credit: CreditPolicy::default(),
             })),
             device: keys.device,
             me: RefCell::new(me),

@@ -36,6 +36,7 @@ extern crate alloc;
 pub mod address;
 pub mod cbor;
 pub mod cid;
+pub mod credit;
 pub mod identity;
 pub mod limits;
 pub mod link;

@@ -15,6 +15,7 @@ mod parse;
 mod secret;
 
 pub use parse::LinkError;
+pub(crate) use parse::unescape;
 pub use secret::LinkSecret;
 
 use alloc::string::String;
@@ -99,7 +100,7 @@ impl fmt::Display for Link {
     }
 }
 
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(crate) fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.bytes().try_for_each(|b| match b {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b',' | b'/' => {
             write!(f, "{}", char::from(b))

@@ -8,6 +8,7 @@
 
 mod calls;
 mod connection;
+mod credit;
 mod effects;
 mod handshake;
 mod items;
@@ -22,6 +23,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
+pub use credit::{AccountView, Blocked, CreditCommand, CreditOutcome, CreditPolicy, NewInvite, SponsoredView, Terms};
 pub use effects::{Job, JobDone, JobId};
 pub use items::{
     Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
@@ -134,6 +136,8 @@ pub enum Command {
     Devices,
     /// Something with a MiMei; answered by [`Outcome::Item`].
     Item(ItemCommand),
+    /// Something with an account; answered by [`Outcome::Credit`].
+    Credit(CreditCommand),
 }
 
 /// What a command led to.
@@ -150,6 +154,8 @@ pub enum Outcome {
     Devices(Vec<DeviceView>),
     /// What a command about a MiMei led to.
     Item(ItemOutcome),
+    /// What a command about an account led to.
+    Credit(CreditOutcome),
 }
 
 /// A device of this user.
@@ -262,6 +268,8 @@ pub enum Event {
         /// Which.
         mimei: MimeiId,
     },
+    /// An account of this peer has changed: a line, what was signed, what was served.
+    CreditChanged,
 }
 
 /// Who a peer is.
@@ -272,8 +280,8 @@ pub struct PeerConfig {
     pub log: IdentityLog,
     /// What opens and seals the data.
     pub vault: Vault,
-    /// Bytes of blocks that it keeps for one author when others bring them.
-    pub author_bytes_max: u64,
+    /// How it serves others on credit.
+    pub credit: CreditPolicy,
 }
 
 /// What tasks of one peer share.
@@ -286,7 +294,7 @@ pub(crate) struct Shared {
     pub(crate) connections: RefCell<BTreeMap<ConnectionId, Rc<Connection>>>,
     pub(crate) vault: RefCell<Vault>,
     pub(crate) items: Items,
-    pub(crate) author_bytes_max: u64,
+    pub(crate) policy: CreditPolicy,
 }
 
 impl Shared {
@@ -312,7 +320,7 @@ impl Peer {
             connections: RefCell::default(),
             vault: RefCell::new(config.vault),
             items: Items::default(),
-            author_bytes_max: config.author_bytes_max,
+            policy: config.credit,
         };
         Self { shared: Rc::new(shared), tasks: Tasks::default() }
     }

@@ -28,6 +28,18 @@ pub enum Domain {
     Head,
     /// A record of an access chain.
     Access,
+    /// A creditor's line.
+    Line,
+    /// A debtor's IOU.
+    Iou,
+    /// A creditor's receipt.
+    Receipt,
+    /// A debtor's mandate.
+    Mandate,
+    /// A creditor's price list.
+    Prices,
+    /// The use of an invite's key in one session.
+    Invite,
 }
 
 impl Domain {
@@ -41,6 +53,12 @@ impl Domain {
             Self::Version => "mimei/version/1",
             Self::Head => "mimei/head/1",
             Self::Access => "mimei/access/1",
+            Self::Line => "mimei/line/1",
+            Self::Iou => "mimei/iou/1",
+            Self::Receipt => "mimei/receipt/1",
+            Self::Mandate => "mimei/mandate/1",
+            Self::Prices => "mimei/prices/1",
+            Self::Invite => "mimei/invite/1",
         }
     }
 

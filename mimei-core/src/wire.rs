@@ -18,9 +18,9 @@ pub mod noise;
 
 pub use frame::{Frame, FrameError, Reassembler, packets_of};
 pub use message::{
-    Answer, Ask, Bye, EnterAsk, Exercise, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog, LogAnswer, LogAsk,
-    LogPart, LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode,
-    Tell,
+    AcceptAsk, Answer, Ask, Bye, CreditAsk, EnterAsk, Exercise, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog,
+    LogAnswer, LogAsk, LogPart, LookAnswer, LookAsk, MandateAsk, MandateUse, Message, Nothing, PayAsk, Payer,
+    PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode, Statement, Tell,
 };
 
 /// Version of the wire protocol, bound into the handshake's prologue.

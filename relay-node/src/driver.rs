@@ -15,10 +15,9 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{
-    Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
-    PeerConfig,
+    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, Input, Job, JobDone, JobId, Outcome,
+    Output, Peer, PeerConfig,
 };
 use mimei_core::secret::DeviceSecrets;
 use mimei_core::time::Millis;
@@ -69,7 +68,7 @@ impl DriverParts {
     /// A peer with these keys and this store, and the certificate that is left for its data channels.
     pub fn new(keys: Keys, store: Store) -> (Self, Certificate) {
         let Keys { device, log, vault, certificate } = keys;
-        let config = PeerConfig { device: device.keys().sign, log, vault, author_bytes_max: AUTHOR_BYTES_MAX };
+        let config = PeerConfig { device: device.keys().sign, log, vault, credit: CreditPolicy::default() };
         (Self { config, device, store }, certificate)
     }
 }
@@ -315,6 +314,7 @@ impl Machine {
             // Nobody watches the screen of a relay.
             Event::IdentityChanged => tracing::debug!("a device of this user was added or removed"),
             Event::ItemChanged { mimei } => tracing::debug!(%mimei, "changed"),
+            Event::CreditChanged => tracing::debug!("an account changed"),
         }
     }
 }

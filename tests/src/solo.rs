@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mimei_core::identity::IdentityLog;
-use mimei_core::limits::AUTHOR_BYTES_MAX;
 use mimei_core::peer::{
-    Command, CommandError, CommandId, ConnectionId, Event, Expect, Input, Job, JobDone, JobId, Outcome, Output, Peer,
-    PeerConfig,
+    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, Input, Job, JobDone, JobId, Outcome,
+    Output, Peer, PeerConfig,
 };
 use mimei_core::secret::{DeviceSecrets, RootSecrets};
 use mimei_core::time::Millis;
@@ -53,7 +52,7 @@ impl Solo {
     }
 
     fn with_vault(device: DeviceSecrets, log: IdentityLog, vault: Vault, seed: u64) -> Self {
-        let config = PeerConfig { device: device.keys().sign, log, vault, author_bytes_max: AUTHOR_BYTES_MAX };
+        let config = PeerConfig { device: device.keys().sign, log, vault, credit: CreditPolicy::open() };
         let peer = Peer::new(config);
         Self {
             peer,

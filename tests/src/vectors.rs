@@ -24,8 +24,8 @@ use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Proof, Role, SessionClaim};
 use mimei_core::wire::{
     Answer, Ask, Bye, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog, LogAnswer, LogAsk,
-    LogPart, LookAnswer, LookAsk, Message, Nothing, PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode,
-    Tell, packets_of,
+    LogPart, LookAnswer, LookAsk, Message, Nothing, Payer, PublishAnswer, PublishAsk, PutAsk, Records, Refusal,
+    RefusalCode, Tell, packets_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -316,8 +316,8 @@ fn about_mimeis(people: &People) -> [(&'static str, Message); 11] {
         ("published", Message::Answer((4, Answer::Publish(PublishAnswer { tips })))),
         ("which blocks are there", Message::Ask((6, Ask::Have(HaveAsk { cids: vec![cid, *mimei.cid()], mimei })))),
         ("one of two is there", Message::Answer((6, Answer::Have(HaveAnswer { here: vec![true, false] })))),
-        ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei })))),
-        ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei })))),
+        ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker })))),
+        ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei, payer: Payer::Asker })))),
         ("there is news", Message::Tell(Tell { mimei })),
         (
             "nothing is seen",

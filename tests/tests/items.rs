@@ -4,7 +4,7 @@
 use mimei_core::cid::MimeiId;
 use mimei_core::link::{At, Link, LinkSecret};
 use mimei_core::mimei::{Kind, Right, Rights};
-use mimei_core::peer::{CommandError, Edit, ItemCommand, ItemOutcome, NewFile, ShareTo};
+use mimei_core::peer::{CommandError, CreditPolicy, Edit, ItemCommand, ItemOutcome, NewFile, ShareTo, Terms};
 use mimei_core::wire::RefusalCode;
 use tests::desk::{Desk, Seat};
 use tests::random::Random;
@@ -247,7 +247,8 @@ fn a_file_that_both_changed_is_kept_under_two_names() {
 fn a_relay_keeps_no_more_for_an_author_than_its_owner_says() {
     let mut desk = Desk::new(13, sim::Link::good());
     let relay = desk.relay;
-    desk.sim.node_mut(relay).author_bytes_max = 600_000;
+    let welcome = CreditPolicy::open().welcome.map(|terms| Terms { space: 600_000, ..terms });
+    desk.sim.node_mut(relay).credit.welcome = welcome;
     desk.sim.crash(relay);
     desk.sim.restart(relay);
     let author = desk.seat();

@@ -15,7 +15,7 @@ use mimei_core::sign::{Domain, Signature, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::{
     Answer, Ask, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, KnownLog, LookAsk, Message, Nothing,
-    PublishAsk, PutAsk, Records, RefusalCode,
+    Payer, PublishAsk, PutAsk, Records, RefusalCode,
 };
 use tests::people::Person;
 use tests::random::Random;
@@ -61,7 +61,7 @@ impl Caller {
     }
 
     fn put(&mut self, solo: &mut Solo, mimei: MimeiId, cid: Cid, bytes: Vec<u8>) -> Result<Answer, RefusalCode> {
-        let number = self.say(solo, Ask::Put(PutAsk { cid, mimei }));
+        let number = self.say(solo, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker }));
         self.line.say(solo, &Frame::Block { number, bytes });
         self.reply(solo, number)
     }
@@ -159,7 +159,10 @@ fn whoever_has_no_right_is_told_the_same_as_about_nothing() {
     assert_eq!(author.put(&mut solo, mimei, cid, bytes.clone()), done());
     for at in [mimei, MimeiId::of(b"nothing")] {
         assert_eq!(other.ask(&mut solo, look(at)), Err(RefusalCode::NotFound));
-        assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei: at })), Err(RefusalCode::NotFound));
+        assert_eq!(
+            other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei: at, payer: Payer::Asker })),
+            Err(RefusalCode::NotFound)
+        );
         assert_eq!(other.put(&mut solo, at, cid, bytes.clone()), Err(RefusalCode::NotFound));
         assert_eq!(other.publish(&mut solo, at, Records::default()), Err(RefusalCode::NotFound));
     }
@@ -173,7 +176,10 @@ fn a_block_belongs_to_the_mimei_it_was_put_into_and_to_no_other() {
     let own = genesis_of(&mallory);
     let own_id = own.id();
     other.ask(&mut solo, bring(own)).unwrap();
-    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei: own_id })), Err(RefusalCode::NotFound));
+    assert_eq!(
+        other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei: own_id, payer: Payer::Asker })),
+        Err(RefusalCode::NotFound)
+    );
 }
 
 #[test]
@@ -199,8 +205,9 @@ fn a_block_that_was_announced_and_does_not_come_is_given_up() {
     let Scene { mut solo, mut author, mimei, .. } = scene();
     let (cid, _) = raw(b"a block");
     let before = solo.peer.tasks();
-    let numbers: Vec<u64> =
-        (0..PUTS_IN_WORK_MAX + 1).map(|_| author.say(&mut solo, Ask::Put(PutAsk { cid, mimei }))).collect();
+    let numbers: Vec<u64> = (0..PUTS_IN_WORK_MAX + 1)
+        .map(|_| author.say(&mut solo, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker })))
+        .collect();
     let last = numbers[PUTS_IN_WORK_MAX];
     assert_eq!(author.reply(&mut solo, last), Err(RefusalCode::Busy));
     solo.advance(60_000);
@@ -308,7 +315,7 @@ fn who_may_read_brings_nothing() {
     let versions = vec![version(&alice, mimei, root)];
     let refused = other.publish(&mut solo, mimei, Records { versions, ..Records::default() });
     assert_eq!(refused, Err(RefusalCode::Denied));
-    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei })), Err(RefusalCode::NotFound));
+    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei, payer: Payer::Asker })), Err(RefusalCode::NotFound));
 }
 
 #[test]
@@ -317,7 +324,7 @@ fn who_may_not_read_gets_no_block() {
     let (Scene { mut solo, mut author, mut other, mimei, .. }, _) = let_in(rights, None);
     let (cid, bytes) = raw(b"a block");
     author.put(&mut solo, mimei, cid, bytes).unwrap();
-    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei })), Err(RefusalCode::Denied));
+    assert_eq!(other.ask(&mut solo, Ask::Get(GetAsk { cid, mimei, payer: Payer::Asker })), Err(RefusalCode::Denied));
 }
 
 #[test]

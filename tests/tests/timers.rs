@@ -1,7 +1,7 @@
 //! Deadlines that a driver's clock does not keep exactly.
 
 use mimei_core::identity::IdentityLog;
-use mimei_core::peer::{Event, Expect, Input, Output, Peer, PeerConfig};
+use mimei_core::peer::{CreditPolicy, Event, Expect, Input, Output, Peer, PeerConfig};
 use mimei_core::secret::create_identity;
 use mimei_core::time::Millis;
 use mimei_core::vault::Vault;
@@ -26,7 +26,7 @@ fn a_tick_that_comes_too_early_does_not_lose_the_deadline() {
         device: new.device.keys().sign,
         vault: Vault::new(log.user(), &new.root.data()),
         log,
-        author_bytes_max: 0,
+        credit: CreditPolicy::default(),
     });
     let listen = Input::Connected {
         connection: 1,

@@ -123,7 +123,7 @@ fn parse_relay(text: &str) -> Result<RelayAddress, LinkError> {
     text.parse().map_err(LinkError::Relay)
 }
 
-fn unescape(text: &str) -> Option<String> {
+pub(crate) fn unescape(text: &str) -> Option<String> {
     let mut bytes: Vec<u8> = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

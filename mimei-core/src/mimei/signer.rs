@@ -127,6 +127,20 @@ impl Signer {
         mimei: &MimeiId,
         logs: &impl Logs,
     ) -> Result<(), SignerError> {
+        self.check_device(signed, domain, logs)?;
+        match &self.proof {
+            Some(Proof::Link(proof)) => proof.check(self, mimei),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that the device which signed was certified by its user at some time, and the signature.
+    pub(crate) fn check_device<T: Cbor>(
+        &self,
+        signed: &Signed<T>,
+        domain: Domain,
+        logs: &impl Logs,
+    ) -> Result<(), SignerError> {
         if self.log.is_empty() || self.log.len() > LOG_PREV_MAX || !strictly_rising(&self.log) {
             return Err(SignerError::BadLogList);
         }
@@ -137,11 +151,7 @@ impl Signer {
         if log.device(&self.device).is_none() && log.accepted_of(&self.device).is_none() {
             return Err(SignerError::UnknownDevice);
         }
-        signed.verify(domain, &self.device).map_err(|_| SignerError::BadSignature)?;
-        match &self.proof {
-            Some(Proof::Link(proof)) => proof.check(self, mimei),
-            None => Ok(()),
-        }
+        signed.verify(domain, &self.device).map_err(|_| SignerError::BadSignature)
     }
 
     /// Whether the device is valid now, or its revocation names `record` as standing.

@@ -57,6 +57,9 @@ async fn serve(shared: &Shared, connection: &Connection, number: u64, ask: Ask) 
             let bytes = arrival(shared, connection, number).await?;
             mimei::put(shared, connection, ask, bytes).await
         }
+        Ask::Credit(_) | Ask::Pay(_) | Ask::Mandate(_) | Ask::Accept(_) => {
+            Err(Refusal::new(RefusalCode::Unpaid, "not built yet"))
+        }
         Ask::Get(ask) => return mimei::get(shared, connection, ask).await.map(Served::Block),
     };
     answer.map(Served::Answer)

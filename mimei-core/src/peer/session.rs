@@ -82,6 +82,7 @@ fn route(shared: &Rc<Shared>, connection: &Rc<Connection>, frame: Frame) -> Opti
             items::told(shared, connection, tell.mimei);
             return None;
         }
+        Frame::Message(Message::Account(_)) => return None,
         Frame::Block { number, bytes } if connection.may_ask(number) => {
             // A block whose ask was refused was already on its way.
             if let Some(slot) = connection.arrivals.borrow_mut().remove(&number) {

@@ -3,6 +3,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::cid::{AccessId, Cid, EntryId, HeadId, MimeiId, UserId};
+use crate::credit::{Iou, Line, Mandate, Prices, Receipt};
 use crate::identity::Entry;
 use crate::mimei::{AccessRecord, Genesis, Head, Version};
 use crate::record::{record, text_enum, union};
@@ -178,6 +179,16 @@ record! {
     }
 }
 
+text_enum! {
+    /// Who is to pay for a block.
+    pub enum Payer {
+        /// The side that asks.
+        "asker" => Asker,
+        /// Who shared the MiMei; for reads, if nobody does, the strangers' pool.
+        "sponsor" => Sponsor,
+    }
+}
+
 record! {
     /// Brings a block of a MiMei.
     pub struct PutAsk {
@@ -185,6 +196,8 @@ record! {
         "cid" => cid: Cid,
         /// Of which MiMei.
         "mimei" => mimei: MimeiId,
+        /// Who pays.
+        "payer" => payer: Payer,
     }
 }
 
@@ -195,6 +208,78 @@ record! {
         "cid" => cid: Cid,
         /// Of which MiMei.
         "mimei" => mimei: MimeiId,
+        /// Who pays.
+        "payer" => payer: Payer,
+    }
+}
+
+record! {
+    /// Asks for the account of this user, and shows what the asker has of it.
+    pub struct CreditAsk {
+        /// The newest IOU of the asking device.
+        "iou" => iou: Option<Signed<Iou>>,
+        /// The newest line.
+        "line" => line: Option<Signed<Line>>,
+        /// The newest receipt.
+        "receipt" => receipt: Option<Signed<Receipt>>,
+    }
+}
+
+record! {
+    /// Pays with a signature.
+    pub struct PayAsk {
+        /// The IOU, by the device of this session.
+        "iou" => iou: Signed<Iou>,
+    }
+}
+
+record! {
+    /// Pays in advance for others.
+    pub struct MandateAsk {
+        /// The mandate, by the user of this session.
+        "mandate" => mandate: Signed<Mandate>,
+    }
+}
+
+record! {
+    /// Uses an invite.
+    pub struct AcceptAsk {
+        /// The invite's signature over `{invite, session}`.
+        "sig" => sig: Signature,
+        /// The invite's public key.
+        "invite" => invite: SignKey,
+    }
+}
+
+record! {
+    /// A mandate and what was served under it.
+    pub struct MandateUse {
+        /// In all.
+        "used" => used: u64,
+        /// Today, by the creditor's clock.
+        "today" => today: u64,
+        /// The mandate.
+        "mandate" => mandate: Signed<Mandate>,
+    }
+}
+
+record! {
+    /// What a creditor has of an account.
+    pub struct Statement {
+        /// The newest IOU of each device, the asking one's too.
+        "ious" => ious: Vec<Signed<Iou>>,
+        /// The newest line.
+        "line" => line: Option<Signed<Line>>,
+        /// The price list.
+        "prices" => prices: Signed<Prices>,
+        /// What the asking device was served.
+        "served" => served: u64,
+        /// Bytes of blocks kept for the debtor.
+        "stored" => stored: u64,
+        /// The newest receipt.
+        "receipt" => receipt: Option<Signed<Receipt>>,
+        /// The mandates.
+        "mandates" => mandates: Vec<MandateUse>,
     }
 }
 
@@ -225,6 +310,14 @@ union! {
         "put" => Put(PutAsk),
         /// A block, which comes in a block frame with the ask's number instead of an answer.
         "get" => Get(GetAsk),
+        /// The account.
+        "credit" => Credit(Box<CreditAsk>),
+        /// To take an IOU.
+        "pay" => Pay(Box<PayAsk>),
+        /// To take a mandate.
+        "mandate" => Mandate(Box<MandateAsk>),
+        /// To take an invite.
+        "accept" => Accept(AcceptAsk),
     }
 }
 
@@ -241,6 +334,8 @@ union! {
         "publish" => Publish(PublishAnswer),
         /// Which blocks are there.
         "have" => Have(HaveAnswer),
+        /// The account.
+        "credit" => Credit(Box<Statement>),
     }
 }
 
@@ -263,6 +358,10 @@ text_enum! {
         "missing" => Missing,
         /// The store failed; nothing was changed.
         "store" => Store,
+        /// Nobody pays for it.
+        "unpaid" => Unpaid,
+        /// The credit line is used up, or the signature for what was served lags.
+        "paused" => Paused,
     }
 }
 
@@ -299,6 +398,8 @@ union! {
         "refuse" => Refuse((u64, Refusal)),
         /// Something is new of a MiMei.
         "tell" => Tell(Tell),
+        /// The account of the side that is told has changed.
+        "account" => Account(Nothing),
         /// The connection closes.
         "bye" => Bye(Bye),
     }

@@ -4,8 +4,9 @@ use std::ops::Range;
 use mimei_core::Seed;
 use mimei_core::cid::{MimeiId, UserId};
 use mimei_core::identity::IdentityLog;
-use mimei_core::limits::AUTHOR_BYTES_MAX;
-use mimei_core::peer::{CommandError, CommandId, ConnectionId, Event, JobId, Outcome, Peer, PeerConfig, Trust};
+use mimei_core::peer::{
+    CommandError, CommandId, ConnectionId, CreditPolicy, Event, JobId, Outcome, Peer, PeerConfig, Trust,
+};
 use mimei_core::secret::{DeviceSecrets, RootSecrets};
 use mimei_core::sign::SignKey;
 use mimei_core::store::StoreError;
@@ -66,8 +67,8 @@ pub struct Node {
     device: DeviceSecrets,
     log: IdentityLog,
     root: Option<RootSecrets>,
-    /// What it keeps for one author when others bring it.
-    pub author_bytes_max: u64,
+    /// How it serves others on credit.
+    pub credit: CreditPolicy,
     /// How its machine behaves; may be changed at any time.
     pub temper: Temper,
     /// What it keeps.
@@ -93,7 +94,7 @@ impl Node {
             device,
             log,
             root: None,
-            author_bytes_max: AUTHOR_BYTES_MAX,
+            credit: CreditPolicy::open(),
             temper,
             store: MemoryStore::default(),
             chance,
@@ -188,8 +189,8 @@ impl Node {
             Some(root) => vault_of(&self.log, root),
             None => empty_vault(&self.log),
         };
-        let (device, log, author_bytes_max) = (self.device.keys().sign, copy_of(&self.log), self.author_bytes_max);
-        let config = PeerConfig { device, log, vault, author_bytes_max };
+        let (device, log, credit) = (self.device.keys().sign, copy_of(&self.log), self.credit.clone());
+        let config = PeerConfig { device, log, vault, credit };
         self.peer = Some(Peer::new(config));
     }
 
@@ -228,7 +229,7 @@ impl Node {
                 assert!(self.alive.remove(&connection), "{connection} ended twice");
                 self.endings.push(Ending { connection, code, message });
             }
-            Event::IdentityChanged => {}
+            Event::IdentityChanged | Event::CreditChanged => {}
             Event::ItemChanged { mimei } => *self.changes.entry(mimei).or_default() += 1,
         }
     }

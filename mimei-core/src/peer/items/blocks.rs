@@ -9,7 +9,7 @@ use super::Item;
 use super::fault::Fault;
 use crate::cbor::Cbor;
 use crate::cid::{Cid, MimeiId, UserId};
-use crate::limits::BLOCKS_IN_FLIGHT_MAX;
+use crate::limits::{AUTHOR_BYTES_MAX, BLOCKS_IN_FLIGHT_MAX};
 use crate::map::{MapError, Node, NodeSink, NodeSource, OpenBlock, Salt};
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::{CommandError, Shared, calls};
@@ -17,7 +17,7 @@ use crate::record::record;
 use crate::seal::{Block, BlockToSeal, StoredBlock};
 use crate::store::{Batch, RowKey, StoreError, Table};
 use crate::vault::VaultError;
-use crate::wire::{Ask, GetAsk};
+use crate::wire::{Ask, GetAsk, Payer};
 
 record! {
     /// What is kept of a block that belongs to a MiMei.
@@ -154,7 +154,7 @@ pub(in crate::peer) async fn receive(shared: &Shared, item: &Item, cid: Cid, byt
     if keep.new.is_empty() {
         return Ok(());
     }
-    let (mut batch, _, charge) = keep.finish(Some(shared.author_bytes_max)).await?;
+    let (mut batch, _, charge) = keep.finish(Some(AUTHOR_BYTES_MAX)).await?;
     batch.strict = true;
     shared.effects.apply(batch).await.map_err(|error| {
         charge.take_back();
@@ -194,7 +194,7 @@ pub(super) async fn fetch(shared: &Shared, item: &Item, cids: &[Cid]) -> Result<
         {
             found.push((cid, arrived(shared, item, connection, cid, call).await?));
         }
-        let ask = Ask::Get(GetAsk { cid: *cid, mimei: item.id });
+        let ask = Ask::Get(GetAsk { cid: *cid, mimei: item.id, payer: Payer::Asker });
         asked.push_back((*cid, calls::begin(shared, connection, ask)?));
     }
     if let Some(connection) = &remote {

@@ -24,31 +24,31 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(super) fn rule(code: &'static str, why: impl ToString) -> Self {
+    pub(in crate::peer) fn rule(code: &'static str, why: impl ToString) -> Self {
         Self::Rule(code, why.to_string())
     }
 
-    pub(super) fn denied(why: &'static str) -> Self {
+    pub(in crate::peer) fn denied(why: &'static str) -> Self {
         Self::rule("access.denied", why)
     }
 
-    pub(super) fn argument(why: impl ToString) -> Self {
+    pub(in crate::peer) fn argument(why: impl ToString) -> Self {
         Self::rule("argument.invalid", why)
     }
 
     /// What was read contradicts its address, its seal or its signature.
-    pub(super) fn verify(why: impl ToString) -> Self {
+    pub(in crate::peer) fn verify(why: impl ToString) -> Self {
         Self::rule("verify.failed", why)
     }
 
-    pub(super) fn unknown() -> Self {
+    pub(in crate::peer) fn unknown() -> Self {
         Self::rule(
             "mimei.notFound",
             "that MiMei is not here; open it by a link and be connected to a relay that has it",
         )
     }
 
-    pub(super) fn offline() -> Self {
+    pub(in crate::peer) fn offline() -> Self {
         Self::rule("offline.missing", "a part that is not on this device is needed; connect to a relay that has it")
     }
 

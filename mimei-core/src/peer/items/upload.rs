@@ -14,7 +14,7 @@ use crate::peer::connection::{Connection, Reply};
 use crate::peer::{CommandError, Shared};
 use crate::seal::Block;
 use crate::store::{Batch, RowKey, Scan, Table};
-use crate::wire::{Answer, Ask, Has, HaveAsk, PutAsk};
+use crate::wire::{Answer, Ask, Has, HaveAsk, Payer, PutAsk};
 
 /// Blocks that a relay may lack and be brought again: of 64 GiB, and a list of 20 MiB.
 const REFILL_CIDS_MAX: usize = 1 << 18;
@@ -202,7 +202,7 @@ impl Sending<'_> {
             let Some(first) = self.underway.pop_front() else { break };
             self.acknowledged(first).await?;
         }
-        let ask = Ask::Put(PutAsk { cid, mimei: self.item.id });
+        let ask = Ask::Put(PutAsk { cid, mimei: self.item.id, payer: Payer::Asker });
         let call = calls::begin(self.shared, self.connection, ask)?;
         self.connection.send_block(&self.shared.effects, call.number, bytes).await;
         self.underway.push_back(Underway { row, cid, call });
