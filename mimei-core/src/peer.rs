@@ -18,7 +18,7 @@ mod session;
 mod task;
 
 use alloc::collections::BTreeMap;
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -286,6 +286,7 @@ pub struct PeerConfig {
 
 /// What tasks of one peer share.
 pub(crate) struct Shared {
+    me: Weak<Shared>,
     pub(crate) effects: Effects,
     pub(crate) device: SignKey,
     pub(crate) log: RefCell<IdentityLog>,
@@ -295,9 +296,20 @@ pub(crate) struct Shared {
     pub(crate) vault: RefCell<Vault>,
     pub(crate) items: Items,
     pub(crate) policy: CreditPolicy,
+    pub(crate) accounts: credit::Accounts,
 }
 
 impl Shared {
+    /// For a task, which outlives the borrow.
+    pub(crate) fn to_rc(&self) -> Rc<Self> {
+        self.me.upgrade().expect("what is borrowed is alive")
+    }
+
+    /// The same, with a connection that is still there.
+    pub(crate) fn for_task(&self, connection: &Connection) -> Option<(Rc<Self>, Rc<Connection>)> {
+        Some((self.to_rc(), self.connection(connection.id())?))
+    }
+
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<Rc<Connection>> {
         self.connections.borrow().get(&id).cloned()
     }
@@ -312,7 +324,8 @@ pub struct Peer {
 impl Peer {
     /// A peer without connections.
     pub fn new(config: PeerConfig) -> Self {
-        let shared = Shared {
+        let shared = Rc::new_cyclic(|me| Shared {
+            me: me.clone(),
             effects: Effects::default(),
             device: config.device,
             log: RefCell::new(config.log),
@@ -321,8 +334,9 @@ impl Peer {
             vault: RefCell::new(config.vault),
             items: Items::default(),
             policy: config.credit,
-        };
-        Self { shared: Rc::new(shared), tasks: Tasks::default() }
+            accounts: credit::Accounts::default(),
+        });
+        Self { shared, tasks: Tasks::default() }
     }
 
     /// The one way to change a peer. Time never goes back for it.

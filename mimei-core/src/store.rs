@@ -70,6 +70,28 @@ tables! {
     "seen/1" => Seen,
     /// What this device signed last. Key: MimeiId's hash. Value: the address of a head or access record.
     "own/1" => Own,
+    /// Accounts. Key: creditor's and debtor's hash. Value: `{label, since, stored, renewed}`.
+    "account/1" => Account,
+    /// Lines. Key: creditor's and debtor's hash. Value: the signed line.
+    "line/1" => Line,
+    /// IOUs. Key: creditor's and debtor's hash, the device's key. Value: the signed IOU.
+    "iou/1" => Iou,
+    /// Receipts. Key: creditor's and debtor's hash. Value: the signed receipt.
+    "receipt/1" => Receipt,
+    /// Mandates. Key: creditor's and debtor's hash, hash of what they pay for. Value: the signed mandate.
+    "mandate/1" => Mandate,
+    /// What devices were served. Key: creditor's and debtor's hash, the device's key. Value: an integer.
+    "served/1" => Served,
+    /// What was served under mandates. Key: as of the mandate. Value: `{day, used, today}`.
+    "sponsored/1" => Sponsored,
+    /// Price lists. Key: the creditor's hash. Value: the signed price list.
+    "prices/1" => Prices,
+    /// The strangers' pool. Key: nothing. Value: `{at, used}`.
+    "pool/1" => Pool,
+    /// Invites. Key: the invite's key. Value: `{uses, label, taken, terms, until}`.
+    "invite/1" => Invite,
+    /// What the owner does not want served. Key: `{mimei}`, `{user}` or `{block}`. Value: nothing.
+    "blocked/1" => Blocked,
 }
 
 /// A key in a table.

@@ -196,12 +196,20 @@ pub struct Account {
     receipt: Option<Signed<Receipt>>,
     lanes: BTreeMap<SignKey, Lane>,
     sponsored: BTreeMap<What, Sponsored>,
+    is_debtors: bool,
 }
 
 impl Account {
-    /// An account in which nothing was signed yet.
+    /// An account in which nothing was signed yet, as its creditor keeps it.
     pub fn new(creditor: UserId, debtor: UserId) -> Self {
-        Self { creditor, debtor, line: None, receipt: None, lanes: BTreeMap::new(), sponsored: BTreeMap::new() }
+        let (lanes, sponsored) = (BTreeMap::new(), BTreeMap::new());
+        Self { creditor, debtor, line: None, receipt: None, lanes, sponsored, is_debtors: false }
+    }
+
+    /// The same as its debtor keeps it. Of two records with one serial, which two devices or copies of one may sign
+    /// apart, the creditor's is taken: it is the one that counts.
+    pub fn of_debtor(creditor: UserId, debtor: UserId) -> Self {
+        Self { is_debtors: true, ..Self::new(creditor, debtor) }
     }
 
     /// Who serves.
@@ -363,7 +371,7 @@ impl Account {
     }
 
     /// Takes a line that was verified; says whether it is newer.
-    pub(super) fn put_line(&mut self, line: Signed<Line>) -> Result<bool, CreditError> {
+    pub(crate) fn put_line(&mut self, line: Signed<Line>) -> Result<bool, CreditError> {
         if line.body.by.user != self.creditor || line.body.debtor != self.debtor {
             return Err(CreditError::OtherParties);
         }
@@ -375,7 +383,7 @@ impl Account {
     }
 
     /// Takes a receipt that was verified; says whether it is newer.
-    pub(super) fn put_receipt(&mut self, receipt: Signed<Receipt>) -> Result<bool, CreditError> {
+    pub(crate) fn put_receipt(&mut self, receipt: Signed<Receipt>) -> Result<bool, CreditError> {
         if receipt.body.by.user != self.creditor || receipt.body.debtor != self.debtor {
             return Err(CreditError::OtherParties);
         }
@@ -394,7 +402,7 @@ impl Account {
     }
 
     /// Takes an IOU that was verified; says whether it is newer.
-    pub(super) fn put_iou(&mut self, iou: Signed<Iou>) -> Result<bool, CreditError> {
+    pub(crate) fn put_iou(&mut self, iou: Signed<Iou>) -> Result<bool, CreditError> {
         if iou.body.by.user != self.debtor || iou.body.creditor != self.creditor {
             return Err(CreditError::OtherParties);
         }
@@ -413,7 +421,11 @@ impl Account {
             return Ok(false);
         }
         if iou.body.serial == known.body.serial {
-            return Err(CreditError::SameSerial);
+            if !self.is_debtors {
+                return Err(CreditError::SameSerial);
+            }
+            lane.iou = Some(iou);
+            return Ok(true);
         }
         if iou.body.total < known.body.total || iou.body.folded < known.body.folded {
             return Err(CreditError::Shrinks);
@@ -423,7 +435,7 @@ impl Account {
     }
 
     /// Takes a mandate that was verified; says whether it is newer.
-    pub(super) fn put_mandate(&mut self, mandate: Signed<Mandate>) -> Result<bool, CreditError> {
+    pub(crate) fn put_mandate(&mut self, mandate: Signed<Mandate>) -> Result<bool, CreditError> {
         if mandate.body.by.user != self.debtor || mandate.body.creditor != self.creditor {
             return Err(CreditError::OtherParties);
         }
@@ -439,7 +451,11 @@ impl Account {
             return Ok(false);
         }
         if mandate.body.serial == known.mandate.body.serial {
-            return Err(CreditError::SameSerial);
+            if !self.is_debtors {
+                return Err(CreditError::SameSerial);
+            }
+            known.mandate = mandate;
+            return Ok(true);
         }
         if mandate.body.total < known.used {
             return Err(CreditError::Shrinks);

@@ -53,6 +53,8 @@ pub(crate) struct Connection {
     pub(super) entered: RefCell<BTreeSet<(MimeiId, SignKey)>>,
     /// What the other side watches, and whether it was told that there is news.
     watches: RefCell<BTreeMap<MimeiId, bool>>,
+    /// MiMeis for which this side pays although it came by a link, because nobody else does.
+    pub(super) pays_for: RefCell<BTreeSet<MimeiId>>,
     is_dialled: Cell<bool>,
     bulk: Lock,
 }
@@ -63,6 +65,10 @@ impl Connection {
         // The dialer's asks have even numbers, so that a block's number says whose ask it belongs to.
         let first = u64::from(!is_dialled);
         Rc::new(Self { id, next_call: Cell::new(first), is_dialled: Cell::new(is_dialled), ..Self::default() })
+    }
+
+    pub(super) fn id(&self) -> ConnectionId {
+        self.id
     }
 
     /// Whether this side called the other: those are its relays.

@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 
 use super::connection::{Connection, Remote};
-use super::{Expect, Shared, Trust, logs};
+use super::{Blocked, Expect, Shared, Trust, credit, logs};
 use crate::cbor::Cbor;
 use crate::cid::UserId;
 use crate::seeded::Seed;
@@ -75,6 +75,12 @@ pub(super) async fn handshake(
     connection.claim(Remote { user: theirs.user, device: theirs.device });
     logs::check_device(shared, &theirs, hello.log).await?;
     let trust = check_expected(shared, expect, theirs.user).await?;
+    if role == Role::Listener {
+        credit::load_blocked(shared).await.map_err(Ending::of_store)?;
+        if credit::is_blocked(shared, Blocked::User(theirs.user)) {
+            return Err(credit::blocked_user());
+        }
+    }
     // A revocation may have arrived by another connection meanwhile.
     if let Some(ending) = connection.verdict() {
         return Err(ending);

@@ -23,7 +23,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, Ref, RefCell};
 
-pub(super) use blocks::{has_block, receive, serve};
+pub(super) use blocks::{has_block, receive, serve, usage_of};
 pub use commands::{
     Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
     SharedWith, TipView, VersionView,
@@ -34,7 +34,7 @@ pub(super) use sync::{met, told};
 
 use super::connection::Connection;
 use super::task::{Lock, LockGuard};
-use super::{ConnectionId, Event, Shared};
+use super::{Blocked, ConnectionId, Event, Shared, credit};
 use crate::cbor::Cbor;
 use crate::cid::{Cid, MimeiId, UserId};
 use crate::identity::IdentityLog;
@@ -281,11 +281,17 @@ pub(super) async fn run(shared: &Rc<Shared>, command: ItemCommand) -> Result<Ite
 }
 
 async fn known(shared: &Shared, mimei: &MimeiId) -> Result<Rc<Item>, Fault> {
-    open(shared, mimei).await?.ok_or_else(Fault::unknown)
+    credit::load_blocked(shared).await?;
+    let item = open(shared, mimei).await?.ok_or_else(Fault::unknown)?;
+    let author = item.state().genesis.author;
+    if credit::is_blocked(shared, Blocked::Mimei(*mimei)) || credit::is_blocked(shared, Blocked::User(author)) {
+        return Err(Fault::rule("access.blocked", "the owner of this machine does not want this served"));
+    }
+    Ok(item)
 }
 
 /// The dialled connections that are open: this peer's relays.
-fn relays(shared: &Shared) -> Vec<Rc<Connection>> {
+pub(super) fn relays(shared: &Shared) -> Vec<Rc<Connection>> {
     let connections = shared.connections.borrow();
     connections
         .values()

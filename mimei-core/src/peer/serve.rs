@@ -1,5 +1,6 @@
 //! Asks of the other side: each runs as a task of its own and ends in one answer or refusal.
 
+mod credit;
 mod mimei;
 
 use alloc::rc::Rc;
@@ -57,9 +58,10 @@ async fn serve(shared: &Shared, connection: &Connection, number: u64, ask: Ask) 
             let bytes = arrival(shared, connection, number).await?;
             mimei::put(shared, connection, ask, bytes).await
         }
-        Ask::Credit(_) | Ask::Pay(_) | Ask::Mandate(_) | Ask::Accept(_) => {
-            Err(Refusal::new(RefusalCode::Unpaid, "not built yet"))
-        }
+        Ask::Credit(ask) => credit::credit(shared, connection, *ask).await,
+        Ask::Pay(ask) => credit::pay(shared, connection, *ask).await,
+        Ask::Mandate(ask) => credit::mandate(shared, connection, *ask).await,
+        Ask::Accept(ask) => credit::accept(shared, connection, ask).await,
         Ask::Get(ask) => return mimei::get(shared, connection, ask).await.map(Served::Block),
     };
     answer.map(Served::Answer)

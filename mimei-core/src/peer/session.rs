@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::connection::{Connection, Reply};
 use super::handshake::{Ending, handshake};
-use super::{ConnectionId, Event, Expect, Output, Shared, items, serve};
+use super::{ConnectionId, Event, Expect, Output, Shared, credit, items, serve};
 use crate::limits::HANDSHAKE_MS_MAX;
 use crate::seeded::Seed;
 use crate::wire::noise::{Binding, HandshakeError, Role};
@@ -41,9 +41,21 @@ async fn live(
     if let Some(remote) = connection.remote() {
         let (user, device) = (remote.user, remote.device);
         shared.effects.event(Event::SessionOpened { connection: connection.id, user, device, trust });
-        items::met(shared, connection);
+        meet(shared, connection);
     }
     converse(shared, connection, reassembler).await
+}
+
+/// With a relay: the account first, then everything that is known here.
+fn meet(shared: &Rc<Shared>, connection: &Rc<Connection>) {
+    if !connection.is_dialled() {
+        return;
+    }
+    let (task_shared, connection) = (shared.clone(), connection.clone());
+    shared.effects.schedule.spawn(async move {
+        credit::met(&task_shared, &connection).await;
+        items::met(&task_shared, &connection);
+    });
 }
 
 async fn converse(shared: &Rc<Shared>, connection: &Rc<Connection>, mut reassembler: Reassembler) -> Ending {
@@ -82,7 +94,10 @@ fn route(shared: &Rc<Shared>, connection: &Rc<Connection>, frame: Frame) -> Opti
             items::told(shared, connection, tell.mimei);
             return None;
         }
-        Frame::Message(Message::Account(_)) => return None,
+        Frame::Message(Message::Account(_)) => {
+            credit::told(shared, connection);
+            return None;
+        }
         Frame::Block { number, bytes } if connection.may_ask(number) => {
             // A block whose ask was refused was already on its way.
             if let Some(slot) = connection.arrivals.borrow_mut().remove(&number) {
@@ -113,6 +128,7 @@ fn finish(shared: &Shared, connection: &Connection, ending: Ending) {
     }
     connection.end(&shared.effects);
     shared.connections.borrow_mut().remove(&connection.id);
+    credit::flush(shared);
 }
 
 pub(super) fn received(shared: &Rc<Shared>, id: ConnectionId, bytes: Vec<u8>) {

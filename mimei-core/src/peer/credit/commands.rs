@@ -120,6 +120,14 @@ pub enum CreditCommand {
     },
     /// What is stopped; answered by [`CreditOutcome::Blocked`].
     Blocks,
+    /// As the creditor: counts what somebody without a name is served of a MiMei that is open to everyone; answered
+    /// by [`CreditOutcome::Done`], or refused if nobody pays for it.
+    Visit {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// How many bytes.
+        bytes: u64,
+    },
 }
 
 /// What makes an invite.

@@ -9,9 +9,11 @@ use super::Item;
 use super::fault::Fault;
 use crate::cbor::Cbor;
 use crate::cid::{Cid, MimeiId, UserId};
-use crate::limits::{AUTHOR_BYTES_MAX, BLOCKS_IN_FLIGHT_MAX};
+use crate::limits::BLOCKS_IN_FLIGHT_MAX;
 use crate::map::{MapError, Node, NodeSink, NodeSource, OpenBlock, Salt};
+use crate::mimei::Right;
 use crate::peer::connection::{Connection, Reply};
+use crate::peer::credit::{self, Spend};
 use crate::peer::{CommandError, Shared, calls};
 use crate::record::record;
 use crate::seal::{Block, BlockToSeal, StoredBlock};
@@ -135,7 +137,7 @@ impl Charge<'_> {
     }
 }
 
-async fn usage_of(shared: &Shared, author: &UserId) -> Result<u64, StoreError> {
+pub(in crate::peer) async fn usage_of(shared: &Shared, author: &UserId) -> Result<u64, StoreError> {
     if let Some(usage) = shared.items.usage.borrow().get(author) {
         return Ok(*usage);
     }
@@ -146,7 +148,13 @@ async fn usage_of(shared: &Shared, author: &UserId) -> Result<u64, StoreError> {
 }
 
 /// Takes a block that the other side of a connection brought.
-pub(in crate::peer) async fn receive(shared: &Shared, item: &Item, cid: Cid, bytes: Vec<u8>) -> Result<(), Fault> {
+pub(in crate::peer) async fn receive(
+    shared: &Shared,
+    item: &Item,
+    cid: Cid,
+    bytes: Vec<u8>,
+    author_bytes_max: u64,
+) -> Result<(), Fault> {
     let links = Block::verify(&cid, &bytes).map_err(Fault::verify)?.links().to_vec();
     let _lock = item.lock.hold(&shared.effects.schedule).await;
     let mut keep = Keep::foreign(shared, item);
@@ -154,7 +162,7 @@ pub(in crate::peer) async fn receive(shared: &Shared, item: &Item, cid: Cid, byt
     if keep.new.is_empty() {
         return Ok(());
     }
-    let (mut batch, _, charge) = keep.finish(Some(AUTHOR_BYTES_MAX)).await?;
+    let (mut batch, _, charge) = keep.finish(Some(author_bytes_max)).await?;
     batch.strict = true;
     shared.effects.apply(batch).await.map_err(|error| {
         charge.take_back();
@@ -190,35 +198,60 @@ pub(super) async fn fetch(shared: &Shared, item: &Item, cids: &[Cid]) -> Result<
             None => remote.insert(source(shared, item).ok_or_else(Fault::offline)?),
         };
         if asked.len() >= BLOCKS_IN_FLIGHT_MAX
-            && let Some((cid, call)) = asked.pop_front()
+            && let Some(wanted) = asked.pop_front()
         {
-            found.push((cid, arrived(shared, item, connection, cid, call).await?));
+            found.push(arrived(shared, item, connection, wanted).await?);
         }
-        let ask = Ask::Get(GetAsk { cid: *cid, mimei: item.id, payer: Payer::Asker });
-        asked.push_back((*cid, calls::begin(shared, connection, ask)?));
+        asked.push_back(want(shared, item, connection, *cid).await?);
     }
     if let Some(connection) = &remote {
-        for (cid, call) in asked {
-            found.push((cid, arrived(shared, item, connection, cid, call).await?));
+        for wanted in asked {
+            found.push(arrived(shared, item, connection, wanted).await?);
         }
     }
     Ok(found)
+}
+
+/// A block that was asked for.
+struct Wanted {
+    cid: Cid,
+    payer: Payer,
+    spend: Spend,
+    call: calls::Call,
+}
+
+async fn want(shared: &Shared, item: &Item, connection: &Connection, cid: Cid) -> Result<Wanted, Fault> {
+    let payer = credit::payer(shared, connection, item, Right::Read);
+    let spend = credit::cover(shared, connection, payer).await?;
+    let call = calls::begin(shared, connection, Ask::Get(GetAsk { cid, mimei: item.id, payer }))?;
+    Ok(Wanted { cid, payer, spend, call })
 }
 
 async fn arrived(
     shared: &Shared,
     item: &Item,
     connection: &Connection,
-    cid: Cid,
-    call: calls::Call,
-) -> Result<OpenBlock, Fault> {
-    let Reply::Block(bytes) = call.reply(shared, connection).await? else {
-        return Err(CommandError::WrongAnswer.into());
-    };
-    let opened = shared.vault.borrow().open(&item.id, &cid, &bytes)?;
-    // A cache: reading goes on without it.
-    let _ = shared.effects.apply(Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() }).await;
-    Ok(opened)
+    mut wanted: Wanted,
+) -> Result<(Cid, OpenBlock), Fault> {
+    loop {
+        let Wanted { cid, payer, spend, call } = wanted;
+        let bytes = match call.reply(shared, connection).await {
+            Ok(Reply::Block(bytes)) => bytes,
+            Ok(_) => return Err(CommandError::WrongAnswer.into()),
+            Err(CommandError::Refused(refusal)) => {
+                drop(spend);
+                credit::refused(shared, connection, item, payer, refusal).await?;
+                wanted = want(shared, item, connection, cid).await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        spend.done(bytes.len() as u64);
+        let opened = shared.vault.borrow().open(&item.id, &cid, &bytes)?;
+        // A cache: reading goes on without it.
+        let _ = shared.effects.apply(Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() }).await;
+        return Ok((cid, opened));
+    }
 }
 
 /// A connected relay that has the MiMei, or one that has not said yet whether it has.

@@ -131,6 +131,12 @@ impl From<MapError> for Fault {
 impl From<Fault> for CommandError {
     fn from(fault: Fault) -> Self {
         match fault {
+            Fault::Remote(CommandError::Refused(refusal)) if refusal.code == RefusalCode::Unpaid => {
+                Self::Item { code: "credit.none", message: refusal.message }
+            }
+            Fault::Remote(CommandError::Refused(refusal)) if refusal.code == RefusalCode::Paused => {
+                Self::Item { code: "credit.paused", message: refusal.message }
+            }
             Fault::Remote(error) => error,
             Fault::Store(error) => {
                 let code = if error == StoreError::Full { "storage.full" } else { "storage.failed" };

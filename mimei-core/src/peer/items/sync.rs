@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::mimei::{Coverage, Genesis, Right};
 use crate::peer::calls;
 use crate::peer::connection::Connection;
-use crate::peer::{CommandError, ConnectionId, Shared};
+use crate::peer::{CommandError, ConnectionId, Shared, credit};
 use crate::store::{Batch, StoreError};
 use crate::wire::{
     Answer, Ask, EnterAsk, Has, KnownLog, LookAnswer, LookAsk, PublishAsk, Records, Refusal, RefusalCode,
@@ -130,7 +130,9 @@ fn is_passing(fault: &Fault) -> bool {
     match fault {
         Fault::Store(_) | Fault::Missing(_) | Fault::Remote(CommandError::TimedOut) => true,
         Fault::Remote(CommandError::Refused(refusal)) => {
-            !matches!(refusal.code, RefusalCode::NotFound | RefusalCode::Denied | RefusalCode::Invalid)
+            use RefusalCode::{Denied, Invalid, NotFound, Paused, Unpaid};
+            // What nobody pays for goes on when the account changes.
+            !matches!(refusal.code, NotFound | Denied | Invalid | Paused | Unpaid)
         }
         Fault::Rule(code, _) => *code == "mimei.busy",
         Fault::Remote(_) => false,
@@ -248,6 +250,13 @@ async fn sync(shared: &Shared, item: &Item, connection: &Connection) -> Result<(
 }
 
 async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+    bring_together(shared, item, connection).await?;
+    // What is refused here keeps nobody from reading, and is tried again with the next change.
+    let _ = credit::sponsor_shares(shared, connection, item).await;
+    Ok(())
+}
+
+async fn bring_together(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
     enter(shared, &item.id, connection).await?;
     let mut answer = match look_all(shared, item, connection).await {
         Err(Fault::Remote(CommandError::Refused(refusal))) if refusal.code == RefusalCode::NotFound => {

@@ -9,12 +9,14 @@ use super::{Item, changed};
 use crate::cbor::Cbor;
 use crate::cid::Cid;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, HAVE_CIDS_MAX, SCAN_ROWS_MAX};
+use crate::mimei::Right;
 use crate::peer::calls::{self, Call};
 use crate::peer::connection::{Connection, Reply};
+use crate::peer::credit::{self, Spend};
 use crate::peer::{CommandError, Shared};
 use crate::seal::Block;
 use crate::store::{Batch, RowKey, Scan, Table};
-use crate::wire::{Answer, Ask, Has, HaveAsk, Payer, PutAsk};
+use crate::wire::{Answer, Ask, Has, HaveAsk, Payer, PutAsk, RefusalCode};
 
 /// Blocks that a relay may lack and be brought again: of 64 GiB, and a list of 20 MiB.
 const REFILL_CIDS_MAX: usize = 1 << 18;
@@ -31,6 +33,9 @@ struct Underway {
     row: Option<Vec<u8>>,
     cid: Cid,
     call: Call,
+    payer: Payer,
+    spend: Spend,
+    length: u64,
 }
 
 /// Sends what is in the outbox.
@@ -67,7 +72,7 @@ fn waiting((row, cid): (Vec<u8>, Vec<u8>)) -> Result<Waiting, Fault> {
 
 async fn send_page(shared: &Shared, item: &Item, connection: &Connection, page: Vec<Waiting>) -> Result<(), Fault> {
     let page = unless_there(shared, item, connection, page).await?;
-    let mut sending = Sending { shared, item, connection, underway: VecDeque::new() };
+    let mut sending = Sending { shared, item, connection, underway: VecDeque::new(), again: Vec::new() };
     for Waiting { row, cid } in page {
         let missing = || Fault::verify("a block that waits to be sent is gone from this device");
         let bytes = shared.effects.block(cid).await?.ok_or_else(missing)?;
@@ -140,7 +145,7 @@ pub(super) async fn refill(shared: &Shared, item: &Item, connection: &Connection
     };
     let Some(missing) = missing_below(shared, item, connection, roots).await? else { return Ok(false) };
     let is_any = !missing.is_empty();
-    let mut sending = Sending { shared, item, connection, underway: VecDeque::new() };
+    let mut sending = Sending { shared, item, connection, underway: VecDeque::new(), again: Vec::new() };
     for cid in missing {
         let Some(bytes) = shared.effects.block(cid).await? else { return Ok(false) };
         sending.send(None, cid, bytes).await?;
@@ -190,6 +195,8 @@ struct Sending<'a> {
     item: &'a Item,
     connection: &'a Connection,
     underway: VecDeque<Underway>,
+    /// Blocks for which another is to pay.
+    again: Vec<(Option<Vec<u8>>, Cid)>,
 }
 
 impl Sending<'_> {
@@ -202,24 +209,51 @@ impl Sending<'_> {
             let Some(first) = self.underway.pop_front() else { break };
             self.acknowledged(first).await?;
         }
-        let ask = Ask::Put(PutAsk { cid, mimei: self.item.id, payer: Payer::Asker });
+        let payer = credit::payer(self.shared, self.connection, self.item, Right::Save);
+        let spend = credit::cover(self.shared, self.connection, payer).await?;
+        let ask = Ask::Put(PutAsk { cid, mimei: self.item.id, payer });
         let call = calls::begin(self.shared, self.connection, ask)?;
+        let length = bytes.len() as u64;
         self.connection.send_block(&self.shared.effects, call.number, bytes).await;
-        self.underway.push_back(Underway { row, cid, call });
+        self.underway.push_back(Underway { row, cid, call, payer, spend, length });
         Ok(())
     }
 
     async fn finish(mut self) -> Result<(), Fault> {
-        while let Some(block) = self.underway.pop_front() {
-            self.acknowledged(block).await?;
+        loop {
+            while let Some(block) = self.underway.pop_front() {
+                self.acknowledged(block).await?;
+            }
+            let again = core::mem::take(&mut self.again);
+            if again.is_empty() {
+                return Ok(());
+            }
+            for (row, cid) in again {
+                let gone = || Fault::verify("a block that waits to be sent is gone from this device");
+                let bytes = self.shared.effects.block(cid).await?.ok_or_else(gone)?;
+                self.send(row, cid, bytes).await?;
+            }
         }
-        Ok(())
     }
 
-    async fn acknowledged(&self, block: Underway) -> Result<(), Fault> {
-        let Reply::Answer(Answer::Done(_)) = block.call.reply(self.shared, self.connection).await? else {
-            return Err(CommandError::WrongAnswer.into());
-        };
-        gone(self.shared, self.item, block.row.into_iter().collect()).await
+    async fn acknowledged(&mut self, block: Underway) -> Result<(), Fault> {
+        let Underway { row, cid, call, payer, spend, length } = block;
+        match call.reply(self.shared, self.connection).await {
+            Ok(Reply::Answer(Answer::Done(_))) => spend.done(length),
+            Ok(_) => return Err(CommandError::WrongAnswer.into()),
+            // Those that name it are refused, too, and all come again in the same order.
+            Err(CommandError::Refused(refusal)) if refusal.code == RefusalCode::Missing && !self.again.is_empty() => {
+                self.again.push((row, cid));
+                return Ok(());
+            }
+            Err(CommandError::Refused(refusal)) => {
+                drop(spend);
+                credit::refused(self.shared, self.connection, self.item, payer, refusal).await?;
+                self.again.push((row, cid));
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        gone(self.shared, self.item, row.into_iter().collect()).await
     }
 }

@@ -10,7 +10,7 @@ use crate::limits::{CONNECTION_MIMEIS_MAX, HAVE_CIDS_MAX, KNOWN_LOGS_MAX};
 use crate::mimei::{Right, Rights, TIPS_SHOWN_MAX};
 use crate::peer::connection::Connection;
 use crate::peer::items::{self, Item};
-use crate::peer::{Shared, serve::store_refusal};
+use crate::peer::{Blocked, Shared, credit, serve::store_refusal};
 use crate::sign::Domain;
 use crate::wire::{
     Answer, EnterAsk, Exercise, GetAsk, HaveAnswer, HaveAsk, LookAnswer, LookAsk, Nothing, PublishAnswer, PublishAsk,
@@ -29,7 +29,16 @@ fn has_any(rights: Rights, of: Rights) -> bool {
 }
 
 async fn find(shared: &Shared, mimei: &MimeiId) -> Result<Rc<Item>, Refusal> {
-    items::open(shared, mimei).await.map_err(store_refusal)?.ok_or_else(not_found)
+    let item = items::open(shared, mimei).await.map_err(store_refusal)?.ok_or_else(not_found)?;
+    let author = item.state().genesis.author;
+    if credit::is_blocked(shared, Blocked::Mimei(*mimei)) || credit::is_blocked(shared, Blocked::User(author)) {
+        return Err(blocked());
+    }
+    Ok(item)
+}
+
+fn blocked() -> Refusal {
+    Refusal::new(RefusalCode::Denied, "the owner of this relay does not serve this")
 }
 
 /// The MiMei, if the other side has any right in it.
@@ -83,6 +92,7 @@ pub(super) async fn publish(shared: &Shared, connection: &Connection, ask: Publi
         if !author || genesis.id() != mimei {
             return Err(Refusal::new(RefusalCode::Denied, "only the author of a MiMei brings it to a relay"));
         }
+        credit::has_room_for(shared, genesis.author).await?;
         items::found(shared, &mimei, genesis).await.map_err(items::Fault::refusal)?;
     }
     let (item, rights) = visible(shared, connection, &mimei).await?;
@@ -127,7 +137,16 @@ pub(super) async fn put(
     if !has_any(rights, WRITERS) {
         return Err(Refusal::new(RefusalCode::Denied, "you may look at this and not change it"));
     }
-    items::receive(shared, &item, ask.cid, bytes).await.map_err(items::Fault::refusal)?;
+    if credit::is_blocked(shared, Blocked::Block(ask.cid)) {
+        return Err(blocked());
+    }
+    let author = item.state().genesis.author;
+    let space = credit::space_of(shared, author).await?;
+    let charge = credit::charge(shared, connection, &item, ask.payer, false, bytes.len() as u64).await?;
+    if let Err(fault) = items::receive(shared, &item, ask.cid, bytes, space).await {
+        charge.take_back();
+        return Err(fault.refusal());
+    }
     Ok(Answer::Done(Nothing {}))
 }
 
@@ -137,5 +156,11 @@ pub(super) async fn get(shared: &Shared, connection: &Connection, ask: GetAsk) -
         return Err(Refusal::new(RefusalCode::Denied, "you may not read this"));
     }
     let block = items::serve(shared, &item, &ask.cid).await.map_err(store_refusal)?;
-    block.ok_or_else(|| Refusal::new(RefusalCode::NotFound, "that block is not a part of this MiMei here"))
+    let block =
+        block.ok_or_else(|| Refusal::new(RefusalCode::NotFound, "that block is not a part of this MiMei here"))?;
+    if credit::is_blocked(shared, Blocked::Block(ask.cid)) {
+        return Err(blocked());
+    }
+    credit::charge(shared, connection, &item, ask.payer, true, block.len() as u64).await?;
+    Ok(block)
 }
