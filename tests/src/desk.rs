@@ -5,8 +5,8 @@ use mimei_core::limits::ASK_MS_MAX;
 use mimei_core::link::Link;
 use mimei_core::mimei::{App, Ext, FileName, Kind, MediaType, PIECE_BYTES, Rights};
 use mimei_core::peer::{
-    Command, CommandError, Edit, FileEntry, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome,
-    ShareTo,
+    AccountView, Command, CommandError, CreditCommand, CreditOutcome, CreditPolicy, Edit, FileEntry, ItemCommand,
+    ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome, ShareTo,
 };
 
 use crate::people::Person;
@@ -77,6 +77,33 @@ impl Desk {
             Some(Err(error)) => Err(error),
             other => panic!("another kind of outcome: {other:?}"),
         }
+    }
+
+    /// Carries out a command about accounts to its end.
+    pub fn credit(&mut self, node: NodeId, command: CreditCommand) -> Result<CreditOutcome> {
+        let id = self.sim.command(node, Command::Credit(command));
+        assert!(self.sim.run_until(PATIENCE_MS, |sim| sim.outcome(node, id).is_some()), "the command never ended");
+        match self.sim.outcome(node, id).cloned() {
+            Some(Ok(Outcome::Credit(outcome))) => Ok(outcome),
+            Some(Err(error)) => Err(error),
+            other => panic!("another kind of outcome: {other:?}"),
+        }
+    }
+
+    /// The accounts of a device or relay.
+    pub fn accounts(&mut self, node: NodeId) -> Vec<AccountView> {
+        match self.credit(node, CreditCommand::Accounts) {
+            Ok(CreditOutcome::Accounts(accounts)) => accounts,
+            other => panic!("no accounts: {other:?}"),
+        }
+    }
+
+    /// The relay serves like this from now on; its sessions end.
+    pub fn set_policy(&mut self, policy: CreditPolicy) {
+        let relay = self.relay;
+        self.sim.node_mut(relay).credit = policy;
+        self.sim.crash(relay);
+        self.sim.restart(relay);
     }
 
     /// Makes a MiMei.

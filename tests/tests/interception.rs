@@ -268,7 +268,7 @@ fn packets_of_one_session_are_worth_nothing_in_another() {
         vec![(other(from), packet)]
     });
     let mut tape = recorded.take().into_iter();
-    assert_eq!(tape.len(), 3, "two of Noise and a hello");
+    assert_eq!(tape.len(), 4, "two of Noise, a hello, the account");
     // The listener of a new world, fresh keys: whatever the dialer says, the old packets arrive.
     let mut world = world(4);
     let meeting =
@@ -300,10 +300,10 @@ fn wiretap(binding: Binding) -> (bool, usize) {
 
 #[test]
 fn nothing_said_crosses_a_websocket_in_clear() {
-    assert_eq!(wiretap(websocket()), (false, 8));
-    assert_eq!(wiretap(memory()), (false, 8));
+    assert_eq!(wiretap(websocket()), (false, 10));
+    assert_eq!(wiretap(memory()), (false, 10));
     // A data channel without fingerprints has nothing to lean on, so Noise encrypts there as well.
-    assert_eq!(wiretap(Binding { fingerprints: None, ..rtc(1, 2) }), (false, 8));
+    assert_eq!(wiretap(Binding { fingerprints: None, ..rtc(1, 2) }), (false, 10));
     // The control: where DTLS encrypts, Noise does not do so again, and the word is there to be found.
-    assert_eq!(wiretap(rtc(1, 2)), (true, 8));
+    assert_eq!(wiretap(rtc(1, 2)), (true, 10));
 }

@@ -266,9 +266,7 @@ pub(super) async fn give_line(
     if let Some(label) = label.filter(|label| !label.is_empty()) {
         row.label = label.into();
     }
-    News { line: Some(line), ..News::default() }.keep(shared, ledger, row, batch).await?;
-    tell(shared, &debtor);
-    Ok(())
+    News { line: Some(line), ..News::default() }.keep(shared, ledger, row, batch).await
 }
 
 /// Signs and keeps a receipt. The caller holds the ledger's lock.
@@ -294,9 +292,7 @@ pub(super) async fn give_receipt(
     let receipt = sign(shared, receipt).await;
     let mut row = ledger.row_or_new(shared);
     row.renewed = renewed.unwrap_or(row.renewed);
-    News { receipt: Some(receipt), ..News::default() }.keep(shared, ledger, row, Batch::default()).await?;
-    tell(shared, &ledger.sides.debtor);
-    Ok(())
+    News { receipt: Some(receipt), ..News::default() }.keep(shared, ledger, row, Batch::default()).await
 }
 
 /// Settles what a line that renews settles by itself. The caller holds the ledger's lock.
@@ -487,7 +483,9 @@ async fn take_up(shared: &Shared, ledger: &Ledger, ask: &AcceptAsk) -> Result<()
         put: [(key, invite.to_cbor())].into(),
         ..Batch::default()
     };
-    give_line(shared, ledger, terms, Some(&invite.label), batch).await.map_err(store_refusal)
+    give_line(shared, ledger, terms, Some(&invite.label), batch).await.map_err(store_refusal)?;
+    tell(shared, &debtor);
+    Ok(())
 }
 
 /// The better of what there is and what an invite gives.

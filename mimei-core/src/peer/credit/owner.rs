@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::creditor::{give_line, give_receipt};
+use super::creditor::{give_line, give_receipt, tell};
 use super::rows::{self, InviteRow};
 use super::{Blocked, CreditOutcome, NewInvite, Terms, ledger, own_user, view};
 use crate::cbor::Cbor;
@@ -43,6 +43,7 @@ pub(super) async fn grant(shared: &Shared, debtor: UserId, terms: Terms) -> Resu
     {
         let _lock = ledger.for_change(shared).await?;
         give_line(shared, &ledger, terms, None, Batch::default()).await?;
+        tell(shared, &debtor);
     }
     view::outcome(shared, &ledger).await
 }
@@ -60,6 +61,7 @@ pub(super) async fn settle(
     {
         let _lock = ledger.for_change(shared).await?;
         give_receipt(shared, &ledger, amount, reason, None).await?;
+        tell(shared, &debtor);
     }
     view::outcome(shared, &ledger).await
 }
