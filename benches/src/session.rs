@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use mimei_core::address::RelayAddress;
-use mimei_core::peer::{Command, Expect};
+use mimei_core::peer::{Command, CreditPolicy, Expect};
 use mimei_core::wire::noise::{Binding, Transport};
 use relay_node::config::Config;
 use relay_node::driver::{Driver, DriverParts, now};
@@ -61,7 +61,14 @@ struct Dialer {
 }
 
 fn config(data: std::path::PathBuf) -> Config {
-    Config { data, listen: LOOPBACK, rtc: vec![LOOPBACK], announce: vec![], send_buffer_bytes: 64 << 10 }
+    Config {
+        data,
+        listen: LOOPBACK,
+        rtc: vec![LOOPBACK],
+        announce: vec![],
+        send_buffer_bytes: 64 << 10,
+        credit: CreditPolicy::open(),
+    }
 }
 
 impl Dialer {
@@ -69,7 +76,7 @@ impl Dialer {
         std::fs::create_dir_all(directory)?;
         let keys = Keys::load_or_create(directory, now())?;
         let store = Store::open(directory)?;
-        let (parts, certificate) = DriverParts::new(keys, store);
+        let (parts, certificate) = DriverParts::new(keys, store, CreditPolicy::open());
         let rtc = RtcEndpoint::bind(RtcOptions::new(vec![LOOPBACK]), certificate).await?;
         let driver = Driver::start(parts)?;
         Ok(Self { rtc, driver })

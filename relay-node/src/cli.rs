@@ -1,12 +1,14 @@
-//! `mimei add`, `get`, `show` and `unshare`: a person at a terminal, a peer like any other.
+//! `mimei add`, `get`, `show`, `unshare`, `join` and `wallet`: a person at a terminal, a peer like any other.
 //!
 //! A person has a data directory of their own, never a relay's: their identity,
 //! what they made, and what they read. The relay is dialled by address.
 
 mod add;
 mod get;
+mod join;
 mod person;
 mod progress;
+mod qr;
 mod show;
 mod unshare;
 
@@ -20,7 +22,9 @@ use mimei_core::peer::{CommandError, ItemOutcome};
 
 pub use add::{Add, add};
 pub use get::{Get, get};
+pub use join::{Join, Wallet, join, wallet};
 pub use person::Person;
+pub use qr::qr_code;
 pub use show::{Show, show};
 pub use unshare::{Unshare, unshare};
 

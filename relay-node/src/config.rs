@@ -8,7 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use mimei_core::credit::Ratio;
+use mimei_core::peer::{CreditPolicy, Terms};
 use serde::Deserialize;
+
+use crate::amounts::{self, AmountError};
 
 /// A configuration file that says every default.
 pub const EXAMPLE: &str = include_str!("../mimei.toml");
@@ -18,6 +22,7 @@ pub const SETTINGS: &str = "mimei.toml";
 
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 6464);
 const SEND_BUFFER_KIB_DEFAULT: u32 = 64;
+const STRANGERS_DEFAULT: &str = "1G";
 /// Chromium drops candidates with lower ports, all but a few on public addresses.
 const UDP_PORT_MIN: u16 = 1024;
 
@@ -52,6 +57,15 @@ pub struct Flags {
     /// Address that browsers are told for data channels, if not that of --rtc; may be given several times
     #[arg(long, env = "MIMEI_ANNOUNCE", value_delimiter = ',')]
     pub announce: Vec<SocketAddr>,
+    /// What whoever comes may move without an invite, such as 10G/month [default: nothing]
+    #[arg(long, env = "MIMEI_WELCOME_TRAFFIC", requires = "welcome_space")]
+    pub welcome_traffic: Option<String>,
+    /// What whoever comes may keep here without an invite, such as 1G [default: nothing]
+    #[arg(long, env = "MIMEI_WELCOME_SPACE", requires = "welcome_traffic")]
+    pub welcome_space: Option<String>,
+    /// What strangers may read in a day, all together [default: 1G]
+    #[arg(long, env = "MIMEI_STRANGERS")]
+    pub strangers: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -61,6 +75,9 @@ struct File {
     rtc: Vec<SocketAddr>,
     announce: Vec<SocketAddr>,
     send_buffer_kib: Option<u32>,
+    welcome_traffic: Option<String>,
+    welcome_space: Option<String>,
+    strangers: Option<String>,
 }
 
 /// A checked configuration.
@@ -76,6 +93,8 @@ pub struct Config {
     pub announce: Vec<SocketAddr>,
     /// Bytes that one data channel may have under way.
     pub send_buffer_bytes: u32,
+    /// Whom it serves on credit.
+    pub credit: CreditPolicy,
 }
 
 /// Why there is no configuration.
@@ -123,8 +142,37 @@ impl Config {
             );
             return Err(ConfigError::OutOfBounds(message));
         }
-        Ok(Self { data, listen, rtc, announce, send_buffer_bytes: send_buffer_kib << 10 })
+        let credit = credit(
+            flags.welcome_traffic.or(file.welcome_traffic),
+            flags.welcome_space.or(file.welcome_space),
+            flags.strangers.or(file.strangers),
+        )?;
+        Ok(Self { data, listen, rtc, announce, send_buffer_bytes: send_buffer_kib << 10, credit })
     }
+}
+
+fn credit(
+    traffic: Option<String>,
+    space: Option<String>,
+    strangers: Option<String>,
+) -> Result<CreditPolicy, ConfigError> {
+    let wrong = |name: &str, error: AmountError| ConfigError::OutOfBounds(format!("{name}: {error}"));
+    let (limit, renews) = match &traffic {
+        Some(traffic) => amounts::traffic(traffic).map_err(|error| wrong("welcome-traffic", error))?,
+        None => (0, None),
+    };
+    let space = match &space {
+        Some(space) => amounts::bytes(space).map_err(|error| wrong("welcome-space", error))?,
+        None => 0,
+    };
+    if (limit == 0) != (space == 0) {
+        let message = "welcome-traffic and welcome-space go together: one alone keeps nothing";
+        return Err(ConfigError::OutOfBounds(message.into()));
+    }
+    let welcome = (limit > 0).then_some(Terms { limit, space, until: None, renews });
+    let strangers = strangers.as_deref().unwrap_or(STRANGERS_DEFAULT);
+    let strangers = amounts::bytes(strangers).map_err(|error| wrong("strangers", error))?;
+    Ok(CreditPolicy { welcome, strangers, traffic: Ratio::ONE })
 }
 
 fn read(path: &Path) -> Result<File, ConfigError> {
@@ -154,8 +202,8 @@ mod tests {
     fn the_example_file_says_the_defaults() {
         let (example, empty) = (load(EXAMPLE, Flags::default()).unwrap(), load("", Flags::default()).unwrap());
         assert_eq!(
-            (example.listen, example.rtc, example.send_buffer_bytes),
-            (empty.listen, empty.rtc, empty.send_buffer_bytes)
+            (example.listen, example.rtc, example.send_buffer_bytes, example.credit),
+            (empty.listen, empty.rtc, empty.send_buffer_bytes, empty.credit)
         );
     }
 
@@ -172,6 +220,16 @@ mod tests {
         let config = load("listen = \"127.0.0.1:8000\"", flags).unwrap();
         assert_eq!(config.listen.port(), 7000);
         assert_eq!(config.rtc, [config.listen], "data channels follow the web server");
+    }
+
+    #[test]
+    fn a_welcome_is_traffic_and_space() {
+        let file = "welcome-traffic = \"10G/month\"\nwelcome-space = \"1G\"";
+        let welcome = load(file, Flags::default()).unwrap().credit.welcome.unwrap();
+        assert_eq!((welcome.limit, welcome.space), (10_000_000_000, 1_000_000_000));
+        assert!(load("welcome-traffic = \"10G\"", Flags::default()).is_err(), "nothing could be kept");
+        let error = load("strangers = \"many\"", Flags::default()).unwrap_err().to_string();
+        assert!(error.contains("strangers") && error.contains("no size"), "{error}");
     }
 
     #[test]

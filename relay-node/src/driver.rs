@@ -32,6 +32,8 @@ pub use pump::{Incoming, Outgoing, Pumped};
 
 /// Things that may wait for the driver. Senders wait for room, which holds the network back.
 const INBOX_MAX: usize = 1024;
+/// How long an orderly end waits for the disk.
+const WRITING_ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// The time by the system's clock.
 pub fn now() -> Millis {
@@ -62,13 +64,14 @@ pub type Opened = oneshot::Sender<Result<ConnectionId, String>>;
 pub struct Driver {
     inbox: mpsc::Sender<ToDriver>,
     counts: watch::Receiver<Counts>,
+    accounts: watch::Receiver<u64>,
 }
 
 impl DriverParts {
-    /// A peer with these keys and this store, and the certificate that is left for its data channels.
-    pub fn new(keys: Keys, store: Store) -> (Self, Certificate) {
+    /// A peer with these keys and this store that serves on such credit, and the certificate that is left for its data channels.
+    pub fn new(keys: Keys, store: Store, credit: CreditPolicy) -> (Self, Certificate) {
         let Keys { device, log, vault, certificate } = keys;
-        let config = PeerConfig { device: device.keys().sign, log, vault, credit: CreditPolicy::default() };
+        let config = PeerConfig { device: device.keys().sign, log, vault, credit };
         (Self { config, device, store }, certificate)
     }
 }
@@ -88,13 +91,15 @@ impl Driver {
     pub fn start(parts: DriverParts) -> std::io::Result<Self> {
         let (inbox, waiting) = mpsc::channel(INBOX_MAX);
         let (counts_out, counts) = watch::channel(Counts::default());
+        let (accounts_out, accounts) = watch::channel(0);
         let runtime = tokio::runtime::Handle::current();
         let weak = inbox.downgrade();
         std::thread::Builder::new().name("peer".into()).spawn(move || {
-            let machine = Machine::new(parts, weak, runtime.clone(), counts_out);
+            let machine =
+                Machine::new(parts, weak, runtime.clone(), Said { counts: counts_out, accounts: accounts_out });
             runtime.block_on(machine.run(waiting));
         })?;
-        Ok(Self { inbox, counts })
+        Ok(Self { inbox, counts, accounts })
     }
 
     /// Hands over a transport on which the other side will dial.
@@ -135,6 +140,11 @@ impl Driver {
         let _ = end.await;
     }
 
+    /// Changes whenever an account does.
+    pub fn accounts(&self) -> watch::Receiver<u64> {
+        self.accounts.clone()
+    }
+
     /// The newest counts.
     pub fn counts(&self) -> Counts {
         *self.counts.borrow()
@@ -147,37 +157,41 @@ struct Line {
     is_session: bool,
 }
 
+/// What others hear of the machine.
+struct Said {
+    counts: watch::Sender<Counts>,
+    accounts: watch::Sender<u64>,
+}
+
 struct Machine {
     peer: Peer,
     device: DeviceSecrets,
     store: Store,
     inbox: mpsc::WeakSender<ToDriver>,
     runtime: tokio::runtime::Handle,
-    counts: watch::Sender<Counts>,
+    said: Said,
     lines: HashMap<ConnectionId, Line>,
     answers: HashMap<CommandId, oneshot::Sender<Result<Outcome, CommandError>>>,
     next_id: u64,
     timer: Option<Millis>,
+    /// Changes that the store has not answered.
+    applying: usize,
 }
 
 impl Machine {
-    fn new(
-        parts: DriverParts,
-        inbox: mpsc::WeakSender<ToDriver>,
-        runtime: tokio::runtime::Handle,
-        counts: watch::Sender<Counts>,
-    ) -> Self {
+    fn new(parts: DriverParts, inbox: mpsc::WeakSender<ToDriver>, runtime: tokio::runtime::Handle, said: Said) -> Self {
         Self {
             peer: Peer::new(parts.config),
             device: parts.device,
             store: parts.store,
             inbox,
             runtime,
-            counts,
+            said,
             lines: HashMap::new(),
             answers: HashMap::new(),
             next_id: 1,
             timer: None,
+            applying: 0,
         }
     }
 
@@ -188,6 +202,7 @@ impl Machine {
             match tokio::time::timeout(until, waiting.recv()).await {
                 Ok(Some(ToDriver::Shutdown(ended))) => {
                     self.say_goodbye();
+                    self.finish_writing(&mut waiting).await;
                     let _ = ended.send(());
                     return;
                 }
@@ -198,10 +213,21 @@ impl Machine {
                     self.handle(Input::Tick);
                 }
             }
-            self.counts.send_replace(Counts {
+            self.said.counts.send_replace(Counts {
                 connections: self.peer.connections(),
                 sessions: self.lines.values().filter(|line| line.is_session).count(),
             });
+        }
+    }
+
+    /// What is being written reaches the disk: counts are written when a session ends.
+    async fn finish_writing(&mut self, waiting: &mut mpsc::Receiver<ToDriver>) {
+        while self.applying > 0 {
+            match tokio::time::timeout(WRITING_ENDS_WITHIN, waiting.recv()).await {
+                Ok(Some(ToDriver::Input(input))) => self.handle(input),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
         }
     }
 
@@ -243,6 +269,9 @@ impl Machine {
     /// One input and everything that follows from it at once.
     fn handle(&mut self, input: Input) {
         tracing::trace!(?input, "input");
+        if matches!(input, Input::Done { done: JobDone::Applied(_), .. }) {
+            self.applying -= 1;
+        }
         self.peer.handle(now(), input);
         while let Some(output) = self.peer.poll_output() {
             tracing::trace!(?output, "output");
@@ -280,7 +309,8 @@ impl Machine {
         self.peer.handle(now(), Input::Done { job: id, done });
     }
 
-    fn apply(&self, id: JobId, batch: mimei_core::store::Batch) {
+    fn apply(&mut self, id: JobId, batch: mimei_core::store::Batch) {
+        self.applying += 1;
         let (store, inbox) = (self.store.clone(), self.inbox.clone());
         self.runtime.spawn(async move {
             let done = JobDone::Applied(store.apply(batch).await);
@@ -314,7 +344,7 @@ impl Machine {
             // Nobody watches the screen of a relay.
             Event::IdentityChanged => tracing::debug!("a device of this user was added or removed"),
             Event::ItemChanged { mimei } => tracing::debug!(%mimei, "changed"),
-            Event::CreditChanged => tracing::debug!("an account changed"),
+            Event::CreditChanged => self.said.accounts.send_modify(|changes| *changes += 1),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`relay`] | a running relay: all of this put together |
 //! | [`config`] | file, environment and flags |
+//! | [`amounts`] | sizes as people write them |
+//! | [`control`] | what the owner asks: invites, accounts, what is not served |
 //! | [`keys`] | identity and certificate, made at the first start |
 //! | [`store`] | rows in redb, blocks in files |
 //! | [`driver`] | runs the core's state machine |
@@ -11,8 +13,10 @@
 //! | [`http`] | signalling, WebSocket, what everyone may read, demo site |
 //! | [`cli`] | a person at a terminal: `add`, `get`, `show` |
 
+pub mod amounts;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod driver;
 pub mod http;
 pub mod keys;

@@ -1,10 +1,12 @@
-//! `mimei`: run a relay, look at one, or share files through one.
+//! `mimei`: run a relay, invite people to it, or share files through one.
 
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use relay_node::cli::{self, Add, Get, Show, Unshare};
+use clap::{Args, Parser, Subcommand};
+use relay_node::cli::{self, Add, Get, Join, Show, Unshare, Wallet};
 use relay_node::config::{Config, DataFlag, EXAMPLE, Flags, SETTINGS};
+use relay_node::control::{self, Block, Credit, Invite, Request};
 use relay_node::driver::now;
 use relay_node::keys::Keys;
 use relay_node::relay::Relay;
@@ -32,6 +34,43 @@ enum Command {
     Show(Show),
     /// Take back a link, or what everyone may do
     Unshare(Unshare),
+    /// Use an invite: the relay keeps and serves for you from then on
+    Join(Join),
+    /// Show what you may use and what you owe
+    Wallet(Wallet),
+    /// At your relay: print an invite, as a link and as a QR code
+    Invite(InviteLine),
+    /// At your relay: see accounts, raise lines, settle debts
+    Credit(CreditLine),
+    /// At your relay: stop serving a MiMei, a user or a block
+    Block(BlockLine),
+}
+
+#[derive(Args)]
+struct InviteLine {
+    #[command(flatten)]
+    invite: Invite,
+    /// Print no QR code
+    #[arg(long)]
+    no_qr: bool,
+    #[command(flatten)]
+    data: DataFlag,
+}
+
+#[derive(Args)]
+struct CreditLine {
+    #[command(flatten)]
+    credit: Credit,
+    #[command(flatten)]
+    data: DataFlag,
+}
+
+#[derive(Args)]
+struct BlockLine {
+    #[command(flatten)]
+    block: Block,
+    #[command(flatten)]
+    data: DataFlag,
 }
 
 type Failure = cli::Failure;
@@ -46,6 +85,11 @@ async fn main() -> ExitCode {
         Command::Add(args) => cli::add(&args).await.map(|link| println!("{link}")),
         Command::Get(args) => get(&args).await,
         Command::Show(args) => cli::show(&args).await.map(|text| print!("{text}")),
+        Command::Join(args) => cli::join(&args).await.map(|text| print!("{text}")),
+        Command::Wallet(args) => cli::wallet(&args).await.map(|text| print!("{text}")),
+        Command::Invite(line) => owner(line.data, Request::Invite(line.invite), !line.no_qr).await,
+        Command::Credit(line) => owner(line.data, Request::Credit(line.credit), false).await,
+        Command::Block(line) => owner(line.data, Request::Block(line.block), false).await,
         Command::Unshare(args) => cli::unshare(&args).await.map(|text| println!("{text}")),
     };
     match result {
@@ -64,6 +108,13 @@ fn log() {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
+/// Prints a line. A relay goes on when nobody reads what it prints.
+macro_rules! say {
+    ($($part:tt)*) => {{
+        let _ = writeln!(std::io::stdout(), $($part)*);
+    }};
+}
+
 async fn run(flags: Flags) -> Result<(), Failure> {
     let config = Config::load(flags)?;
     let settings = config.data.join(SETTINGS);
@@ -71,19 +122,17 @@ async fn run(flags: Flags) -> Result<(), Failure> {
     if !settings.exists() {
         std::fs::write(&settings, EXAMPLE)?;
     }
-    println!("relay    {}", relay.user());
-    println!("open     http://{}", web_address(&relay));
-    println!("address  {}", relay.address());
+    say!("relay    {}", relay.user());
+    say!("open     http://{}", relay.web_address());
+    say!("address  {}", relay.address());
+    if let Some(invite) = relay.first_invite().await {
+        say!("yours    {invite}");
+        say!("         Open that once in your browser: it makes your own account here.");
+    }
     wait_for_the_end().await?;
-    println!("stopping");
+    say!("stopping");
     relay.shutdown().await;
     Ok(())
-}
-
-/// Browsers trust `localhost`, not every spelling of the loopback address.
-fn web_address(relay: &Relay) -> String {
-    let at = relay.http_at();
-    if at.ip().is_loopback() { format!("localhost:{}", at.port()) } else { at.to_string() }
 }
 
 async fn wait_for_the_end() -> std::io::Result<()> {
@@ -92,6 +141,17 @@ async fn wait_for_the_end() -> std::io::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),
     }
+}
+
+/// Has the relay of this machine do something for its owner.
+async fn owner(data: DataFlag, request: Request, with_code: bool) -> Result<(), Failure> {
+    let config = Config::load(Flags { data, ..Flags::default() })?;
+    let reply = control::ask(&config, request).await?;
+    if let Some(link) = reply.link.filter(|_| with_code && std::io::stdout().is_terminal()) {
+        println!("{}", cli::qr_code(&link)?);
+    }
+    print!("{}", reply.text);
+    Ok(())
 }
 
 async fn get(args: &Get) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
+use crate::control::{self, Control, Reach};
 use crate::driver::{Driver, DriverParts, now};
 use crate::http::{self, Doors};
 use crate::keys::{Keys, KeysError, create_private};
@@ -56,6 +57,8 @@ pub struct Relay {
     http_at: SocketAddr,
     server: JoinHandle<io::Result<()>>,
     stop: tokio::sync::oneshot::Sender<()>,
+    control: Option<Control>,
+    is_welcoming: bool,
 }
 
 impl Relay {
@@ -69,7 +72,7 @@ impl Relay {
             TcpListener::bind(config.listen).await.map_err(|error| StartError::Listen(config.listen, error))?;
         let http_at = listener.local_addr().map_err(|error| StartError::Listen(config.listen, error))?;
         let user = keys.log.user();
-        let (parts, certificate) = DriverParts::new(keys, store);
+        let (parts, certificate) = DriverParts::new(keys, store, config.credit.clone());
         let options = RtcOptions {
             announce: config.announce.clone(),
             send_buffer_bytes_max: config.send_buffer_bytes,
@@ -84,7 +87,30 @@ impl Relay {
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let server = tokio::spawn(serve(listener, doors.clone(), stopped));
         tokio::spawn(accept(doors.clone()));
-        Ok(Self { doors, http_at, server, stop })
+        let is_welcoming = config.credit.welcome.is_some();
+        let mut relay = Self { doors, http_at, server, stop, control: None, is_welcoming };
+        let control = Control::start(&config.data, relay.driver().clone(), relay.reach());
+        relay.control = control
+            .inspect_err(|error| {
+                tracing::warn!(%error, "`mimei credit` and the like work only while this relay does not run");
+            })
+            .ok();
+        Ok(relay)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach { address: self.address().to_owned(), web: format!("http://{}", self.web_address()) }
+    }
+
+    /// Host and port for a browser: it trusts `localhost`, not every spelling of the loopback address.
+    pub fn web_address(&self) -> String {
+        let at = self.http_at;
+        if at.ip().is_loopback() { format!("localhost:{}", at.port()) } else { at.to_string() }
+    }
+
+    /// An invite for the owner of a relay at which nobody has an account.
+    pub async fn first_invite(&self) -> Option<String> {
+        if self.is_welcoming { None } else { control::first_invite(self.driver(), &self.reach()).await }
     }
 
     /// Where the web server listens.
@@ -109,6 +135,9 @@ impl Relay {
 
     /// Takes no more, says goodbye to every peer, and ends.
     pub async fn shutdown(self) {
+        if let Some(control) = self.control {
+            control.stop();
+        }
         let _ = self.stop.send(());
         self.doors.driver.shutdown().await;
         self.doors.rtc.shutdown().await;

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use mimei_core::link::{At, Link};
 use mimei_core::mimei::PIECE_BYTES;
+use mimei_core::peer::CreditPolicy;
 use relay_node::config::{Config, EXAMPLE, SETTINGS};
 use relay_node::relay::Relay;
 use tempfile::TempDir;
@@ -30,7 +31,7 @@ impl World {
         let any = "127.0.0.1:0".parse().unwrap();
         let data = directory.path().join("relay");
         let (rtc, announce, send_buffer_bytes) = (vec![any], Vec::new(), 64 << 10);
-        let config = Config { data, listen: any, rtc, announce, send_buffer_bytes };
+        let config = Config { data, listen: any, rtc, announce, send_buffer_bytes, credit: CreditPolicy::open() };
         Self { relay: Relay::start(config).await.unwrap(), directory }
     }
 

@@ -13,6 +13,7 @@
 //! | [`vectors`] | records and messages as bytes, for every implementation |
 #![forbid(unsafe_code)]
 
+pub mod caller;
 pub mod desk;
 pub mod people;
 pub mod random;

@@ -28,7 +28,8 @@ pub struct Solo {
     /// What commands led to.
     pub outcomes: BTreeMap<CommandId, Result<Outcome, CommandError>>,
     device: DeviceSecrets,
-    now: Millis,
+    /// Its clock.
+    pub now: Millis,
     random: Random,
     next: u64,
     hold: bool,
@@ -52,7 +53,12 @@ impl Solo {
     }
 
     fn with_vault(device: DeviceSecrets, log: IdentityLog, vault: Vault, seed: u64) -> Self {
-        let config = PeerConfig { device: device.keys().sign, log, vault, credit: CreditPolicy::open() };
+        Self::with_policy(device, log, vault, CreditPolicy::open(), seed)
+    }
+
+    /// A peer that serves others on such credit.
+    pub fn with_policy(device: DeviceSecrets, log: IdentityLog, vault: Vault, credit: CreditPolicy, seed: u64) -> Self {
+        let config = PeerConfig { device: device.keys().sign, log, vault, credit };
         let peer = Peer::new(config);
         Self {
             peer,

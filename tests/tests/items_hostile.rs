@@ -3,73 +3,23 @@
 
 use mimei_core::cbor::Cbor;
 use mimei_core::cid::{Cid, Codec, HeadId, MimeiId, VersionId};
-use mimei_core::limits::{CONNECTION_MIMEIS_MAX, HAVE_CIDS_MAX, KNOWN_LOGS_MAX, PUTS_IN_WORK_MAX, UNSENT_BYTES_HIGH};
+use mimei_core::limits::{CONNECTION_MIMEIS_MAX, HAVE_CIDS_MAX, KNOWN_LOGS_MAX, PUTS_IN_WORK_MAX};
 use mimei_core::link::LinkSecret;
 use mimei_core::mimei::{
     AccessChain, AccessChange, App, Audience, Ext, Genesis, Head, KeyHistory, Kind, NewEpoch, Reserved, Right, Rights,
     Signer, Version,
 };
-use mimei_core::peer::Input;
 use mimei_core::seal::{BlockToSeal, Epoch, EpochKey, MapSalt};
 use mimei_core::sign::{Domain, Signature, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::{
-    Answer, Ask, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, KnownLog, LookAsk, Message, Nothing,
-    Payer, PublishAsk, PutAsk, Records, RefusalCode,
+    Answer, Ask, EnterAsk, Exercise, GetAsk, Has, HaveAnswer, HaveAsk, KnownLog, LookAsk, Message, Nothing, Payer,
+    PublishAsk, PutAsk, Records, RefusalCode,
 };
+use tests::caller::Caller;
 use tests::people::Person;
 use tests::random::Random;
-use tests::sim::websocket;
 use tests::solo::Solo;
-use tests::stranger::{Line, Stranger};
-
-/// Somebody's session with a relay.
-struct Caller {
-    line: Line,
-    next: u64,
-}
-
-impl Caller {
-    fn new(solo: &mut Solo, person: &Person, seed: u8) -> Self {
-        let stranger = Stranger::new(person.device.clone(), &person.log, seed);
-        let mut line = stranger.enter(solo, &websocket());
-        line.hear(solo);
-        Self { line, next: 0 }
-    }
-
-    fn say(&mut self, solo: &mut Solo, ask: Ask) -> u64 {
-        let number = self.next;
-        self.next += 2;
-        self.line.say(solo, &Frame::Message(Message::Ask((number, ask))));
-        number
-    }
-
-    fn ask(&mut self, solo: &mut Solo, ask: Ask) -> Result<Answer, RefusalCode> {
-        let number = self.say(solo, ask);
-        self.reply(solo, number)
-    }
-
-    fn reply(&mut self, solo: &mut Solo, number: u64) -> Result<Answer, RefusalCode> {
-        // The transport has sent everything.
-        solo.tell(Input::Sent { connection: self.line.connection, bytes: UNSENT_BYTES_HIGH });
-        let mut replies = self.line.hear(solo).into_iter().filter_map(|message| match message {
-            Message::Answer((n, answer)) if n == number => Some(Ok(answer)),
-            Message::Refuse((n, refusal)) if n == number => Some(Err(refusal.code)),
-            _ => None,
-        });
-        replies.next_back().expect("an answer or a refusal")
-    }
-
-    fn put(&mut self, solo: &mut Solo, mimei: MimeiId, cid: Cid, bytes: Vec<u8>) -> Result<Answer, RefusalCode> {
-        let number = self.say(solo, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker }));
-        self.line.say(solo, &Frame::Block { number, bytes });
-        self.reply(solo, number)
-    }
-
-    fn publish(&mut self, solo: &mut Solo, mimei: MimeiId, records: Records) -> Result<Answer, RefusalCode> {
-        self.ask(solo, Ask::Publish(Box::new(PublishAsk { seen: None, mimei, genesis: None, records })))
-    }
-}
 
 fn done() -> Result<Answer, RefusalCode> {
     Ok(Answer::Done(Nothing {}))

@@ -2,7 +2,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use mimei_core::address::RelayAddress;
-use mimei_core::peer::{Command, ConnectionId, Expect, ItemCommand, ItemOutcome, Outcome};
+use mimei_core::peer::{
+    Command, CommandError, ConnectionId, CreditCommand, CreditOutcome, CreditPolicy, Expect, ItemCommand, ItemOutcome,
+    Outcome,
+};
 use mimei_core::wire::noise::{Binding, Transport};
 
 use super::{Failure, explained};
@@ -31,7 +34,7 @@ impl Person {
         create_private(directory).map_err(|error| format!("cannot use {}: {error}", directory.display()))?;
         let store = Store::open(directory)?;
         let keys = Keys::load_or_create(directory, now())?;
-        let (parts, certificate) = DriverParts::new(keys, store);
+        let (parts, certificate) = DriverParts::new(keys, store, CreditPolicy::default());
         let driver = Driver::start(parts)?;
         Ok(Self { directory: directory.to_owned(), driver, certificate: Some(certificate), rtc: None })
     }
@@ -75,13 +78,37 @@ impl Person {
         Ok(self.driver.dialled(connection.into(), binding, Expect::User(relay.user)).await?)
     }
 
-    /// Carries out a command about a MiMei.
+    /// Carries out a command about a MiMei. Where the credit line ends it says so and waits until there is more.
     ///
     /// # Errors
     /// A sentence that says why not.
     pub async fn item(&self, command: ItemCommand) -> Result<ItemOutcome, Failure> {
-        match self.driver.command(Command::Item(command)).await {
-            Ok(Outcome::Item(outcome)) => Ok(outcome),
+        let mut accounts = self.driver.accounts();
+        let mut said = None;
+        loop {
+            accounts.mark_unchanged();
+            match self.driver.command(Command::Item(command.clone())).await {
+                Ok(Outcome::Item(outcome)) => return Ok(outcome),
+                Ok(other) => return Err(format!("an outcome of another kind: {other:?}").into()),
+                Err(CommandError::Item { code: "credit.paused", message }) => {
+                    if said.as_ref() != Some(&message) {
+                        eprintln!("paused: {message}");
+                    }
+                    said = Some(message);
+                    accounts.changed().await.map_err(|_| "this program is ending")?;
+                }
+                Err(error) => return Err(explained(error)),
+            }
+        }
+    }
+
+    /// Carries out a command about an account.
+    ///
+    /// # Errors
+    /// A sentence that says why not.
+    pub async fn credit(&self, command: CreditCommand) -> Result<CreditOutcome, Failure> {
+        match self.driver.command(Command::Credit(command)).await {
+            Ok(Outcome::Credit(outcome)) => Ok(outcome),
             Ok(other) => Err(format!("an outcome of another kind: {other:?}").into()),
             Err(error) => Err(explained(error)),
         }

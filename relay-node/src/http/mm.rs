@@ -90,6 +90,8 @@ enum Refused {
     ServiceWorker,
     /// There are too many requests.
     Busy,
+    /// Nobody pays for it.
+    Unpaid(String),
     /// The relay could not read it.
     Failed,
 }
@@ -107,6 +109,7 @@ impl IntoResponse for Refused {
                 let retry = [(header::RETRY_AFTER, RETRY_AFTER_S)];
                 (StatusCode::SERVICE_UNAVAILABLE, retry, "too many are reading now; try again soon").into_response()
             }
+            Self::Unpaid(why) => (StatusCode::PAYMENT_REQUIRED, why).into_response(),
             Self::Failed => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "the relay could not read it; its log says why").into_response()
             }
@@ -117,7 +120,11 @@ impl IntoResponse for Refused {
 impl From<CommandError> for Refused {
     fn from(error: CommandError) -> Self {
         match &error {
-            CommandError::Item { code: "mimei.notFound" | "mimei.noVersion" | "mimei.empty", .. } => Self::NothingHere,
+            CommandError::Item {
+                code: "mimei.notFound" | "mimei.noVersion" | "mimei.empty" | "access.blocked",
+                ..
+            } => Self::NothingHere,
+            CommandError::Item { code: "credit.none" | "credit.paused", message } => Self::Unpaid(message.clone()),
             _ => {
                 tracing::warn!(%error, "a public file could not be read");
                 Self::Failed
@@ -236,6 +243,9 @@ impl Asked<'_> {
             Wanted::Beyond => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0, Some(format!("bytes */{length}"))),
         };
         let bytes = span.end - span.start;
+        if !self.is_head && bytes > 0 {
+            reading.admit(bytes).await?;
+        }
         let body = if self.is_head || bytes == 0 { Body::empty() } else { reading.body(span, permit) };
         let about = [
             (header::CONTENT_TYPE, media.unwrap_or(UNKNOWN_TYPE).to_owned()),

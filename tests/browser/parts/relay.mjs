@@ -10,6 +10,8 @@ import { promisify } from "node:util";
 import { whenDone } from "./cleanup.mjs";
 
 const STARTS_MAX = 3;
+/** What whoever comes gets, so that tests of other things need no invites. */
+const WELCOME = { MIMEI_WELCOME_TRAFFIC: "100G", MIMEI_WELCOME_SPACE: "10G" };
 const LINES = { user: /^relay +(\S+)$/, origin: /^open +(\S+)$/, address: /^address +(\S+)$/ };
 
 /** `MIMEI_BIN` names the program. */
@@ -34,14 +36,14 @@ export async function idOf(data) {
 
 /**
  * Starts a relay and waits until it says where it is.
- * `inside` is a command that runs it elsewhere, such as in a network namespace.
+ * `inside` is a command that runs it elsewhere, such as in a network namespace; `welcome` is its environment.
  * It logs as much as `relay.sessions()` needs.
  */
-export async function startRelay(t, { data, listen = "127.0.0.1:0", more = [], inside = [] } = {}) {
+export async function startRelay(t, { data, listen = "127.0.0.1:0", more = [], inside = [], welcome = WELCOME } = {}) {
   const folder = data ?? (await freshData(t));
   const command = [...inside, program(), "run", "--data", folder, "--listen", listen, ...more];
   for (let left = STARTS_MAX; ; left--) {
-    const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, MIMEI_LOG: "info,relay_node::driver=debug" } });
+    const child = spawn(command[0], command.slice(1), { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...welcome, MIMEI_LOG: "info,relay_node::driver=debug" } });
     const exited = once(child, "exit").then(([code, signal]) => ({ code, signal }));
     whenDone(t, () => (child.kill("SIGKILL"), exited));
     const log = logOf(child);

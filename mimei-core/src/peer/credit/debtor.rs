@@ -116,9 +116,9 @@ async fn take(shared: &Shared, connection: &Connection, ledger: &Ledger, stateme
     ledger.talk.acknowledged.set(acknowledged);
     ledger.talk.told_in.set(Some(connection.id));
     let stop = ledger.account().may_serve(&shared.device, 1, shared.effects.now()).err();
-    match stop.filter(|stop| *stop != Stop::Unsigned) {
-        Some(Stop::NoLine) | None => drop(ledger.talk.stop.take()),
-        Some(stop) => say_stop(shared, ledger, alloc::format!("{stop}")),
+    match stop {
+        Some(stop @ Stop::Limit(_)) => say_stop(shared, ledger, alloc::format!("{stop}")),
+        _ => drop(ledger.talk.stop.take()),
     }
     if ledger.talk.is_disputed.get() {
         say_stop(shared, ledger, alloc::format!("{}", disputed()));

@@ -109,7 +109,8 @@ pub(in crate::peer) async fn cover(shared: &Shared, connection: &Connection, pay
     }
     let now = shared.effects.now();
     let stop = ledger.account().may_serve(&shared.device, 1, now).err();
-    if let Some(stop @ (Stop::NoLine | Stop::Ended | Stop::Limit(_))) = stop {
+    // That the line has ended is for the creditor's clock to say.
+    if let Some(stop @ (Stop::NoLine | Stop::Limit(_))) = stop {
         return Err(paused(shared, &ledger, stop));
     }
     ledger.talk.underway.set(ledger.talk.underway.get().saturating_add(ESTIMATE));

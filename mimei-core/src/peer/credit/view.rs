@@ -49,7 +49,8 @@ async fn view(shared: &Shared, ledger: &Ledger) -> Result<AccountView, Fault> {
     });
     let stop = if owes { ledger.talk.stop.borrow().clone() } else { None };
     let limit = || match account.may_serve(&shared.device, 1, now) {
-        Err(stop @ (Stop::Ended | Stop::Limit(_) | Stop::NoLine)) => Some(stop.to_string()),
+        Err(stop @ Stop::Ended) if !owes => Some(stop.to_string()),
+        Err(stop @ (Stop::Limit(_) | Stop::NoLine)) => Some(stop.to_string()),
         _ => None,
     };
     Ok(AccountView {

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use futures_util::stream::poll_fn;
 use mimei_core::cid::MimeiId;
 use mimei_core::mimei::{Contents, PIECE_BYTES};
-use mimei_core::peer::{Command, CommandError, ItemCommand, ItemOutcome, Outcome};
+use mimei_core::peer::{Command, CommandError, CreditCommand, ItemCommand, ItemOutcome, Outcome};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::driver::Driver;
@@ -25,11 +25,13 @@ pub(super) struct Reading {
     contents: Contents,
     /// The first piece, once it was looked at.
     first: Option<Bytes>,
+    /// Bytes that are paid for and not read yet.
+    paid: u64,
 }
 
 impl Reading {
     pub(super) fn new(driver: Driver, mimei: MimeiId, contents: Contents) -> Self {
-        Self { driver, mimei, contents, first: None }
+        Self { driver, mimei, contents, first: None, paid: 0 }
     }
 
     /// The first piece.
@@ -38,6 +40,19 @@ impl Reading {
             self.first = Some(self.piece(0).await?);
         }
         Ok(self.first.as_deref().unwrap_or_default())
+    }
+
+    /// Has somebody pay for the first of so many bytes, before anything is answered.
+    pub(super) async fn admit(&mut self, bytes: u64) -> Result<(), CommandError> {
+        let first = bytes.min(u64::from(PIECE_BYTES));
+        self.pay(first).await?;
+        self.paid = first;
+        Ok(())
+    }
+
+    async fn pay(&self, bytes: u64) -> Result<(), CommandError> {
+        let visit = CreditCommand::Visit { mimei: self.mimei, bytes };
+        self.driver.command(Command::Credit(visit)).await.map(|_| ())
     }
 
     async fn piece(&self, offset: u64) -> Result<Bytes, CommandError> {
@@ -52,7 +67,7 @@ impl Reading {
     }
 
     /// These bytes of it. The permit is given back when the last is taken, or nobody takes them.
-    pub(super) fn body(self, span: Range<u64>, permit: OwnedSemaphorePermit) -> Body {
+    pub(super) fn body(mut self, span: Range<u64>, permit: OwnedSemaphorePermit) -> Body {
         let (pieces, mut taken) = mpsc::channel(PIECES_AHEAD);
         tokio::spawn(async move {
             self.send(span, &pieces).await;
@@ -61,7 +76,7 @@ impl Reading {
         Body::from_stream(poll_fn(move |context| taken.poll_recv(context)))
     }
 
-    async fn send(&self, span: Range<u64>, pieces: &mpsc::Sender<io::Result<Bytes>>) {
+    async fn send(&mut self, span: Range<u64>, pieces: &mpsc::Sender<io::Result<Bytes>>) {
         let mut at = span.start;
         while at < span.end {
             let part = self.piece_from(at, span.end).await;
@@ -75,12 +90,18 @@ impl Reading {
     }
 
     /// What the piece around `at` has from there to `end`; never nothing.
-    async fn piece_from(&self, at: u64, end: u64) -> io::Result<Bytes> {
+    async fn piece_from(&mut self, at: u64, end: u64) -> io::Result<Bytes> {
         let inside = at % u64::from(PIECE_BYTES);
         let piece = self.piece(at - inside).await.map_err(io::Error::other)?;
         let until = (inside + (end - at)).min(piece.len() as u64);
         if until <= inside {
             return Err(io::Error::other("a piece is shorter than the file says"));
+        }
+        let bytes = until - inside;
+        let unpaid = bytes.saturating_sub(self.paid);
+        self.paid -= bytes.min(self.paid);
+        if unpaid > 0 {
+            self.pay(unpaid).await.map_err(io::Error::other)?;
         }
         Ok(piece.slice(inside as usize..until as usize))
     }
