@@ -1,5 +1,7 @@
 //! What JavaScript sees. Bodies convert and delegate.
 
+mod args;
+mod credit;
 mod items;
 
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
@@ -127,6 +129,7 @@ async fn call(driver: &Driver, store: &Store, method: &str, args: &JsValue) -> R
                 _ => Ok(JsValue::UNDEFINED),
             }
         }
+        _ if credit::has(method) => credit::call(driver, method, args).await,
         _ => items::call(driver, method, args).await,
     }
 }

@@ -87,7 +87,16 @@ impl From<CommandError> for Failure {
             CommandError::TimedOut => ("network.timeout", Retry::Later),
             CommandError::WrongAnswer => ("relay.refused", Retry::Never),
         };
-        Self::new(code, error, "", retry)
+        Self::new(code, error, hint_of(code), retry)
+    }
+}
+
+/// What to do where the sentence of the error does not say it.
+fn hint_of(code: &str) -> &'static str {
+    match code {
+        "credit.disputed" => "Show your records of this account to the relay's owner and compare them.",
+        "invite.used" => "Ask for another invite.",
+        _ => "",
     }
 }
 
@@ -98,6 +107,8 @@ fn code_of(refusal: RefusalCode) -> &'static str {
         RefusalCode::Denied => "access.denied",
         RefusalCode::Full => "storage.full",
         RefusalCode::Invalid | RefusalCode::Missing => "verify.failed",
+        RefusalCode::Unpaid => "credit.none",
+        RefusalCode::Paused => "credit.paused",
         RefusalCode::Busy | RefusalCode::Conflict | RefusalCode::Store => "relay.refused",
     }
 }
@@ -105,6 +116,7 @@ fn code_of(refusal: RefusalCode) -> &'static str {
 fn retry_of(code: &str) -> Retry {
     if code.starts_with("offline.")
         || code.starts_with("storage.")
+        || code.starts_with("credit.")
         || code == "mimei.notFound"
         || code == "relay.refused"
     {

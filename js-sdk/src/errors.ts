@@ -94,6 +94,16 @@ export const ERROR_CODES = [
   "tabs.version",
   /** More tabs of this profile are open, or more relays are used in them, than one tab serves. */
   "tabs.many",
+  /** The credit line is used up, or the relay waits for a signature. It goes on by itself when that has changed. */
+  "credit.paused",
+  /** Nobody pays for it: the relay gives this user no credit, and nobody sponsors it. */
+  "credit.none",
+  /** The relay counted more than this device's signatures cover, so it signs no more. */
+  "credit.disputed",
+  /** The text holds no invite, or one that is damaged. */
+  "invite.invalid",
+  /** The invite was used as often as it may be, or has ended. */
+  "invite.used",
   /** This profile has another identity than when this tab opened it. */
   "identity.changed",
 ] as const;

@@ -20,6 +20,8 @@
 export { open } from "./open.js";
 export type { OpenOptions } from "./open.js";
 export type { Me } from "./me.js";
+export type { Caps, Credit, Invite, Sponsorship } from "./credit.js";
+export type { Account, CreditLine, CreditRecord, Lane, Receipt, Sponsored } from "./credit/account.js";
 export type { DeviceOfMe, Recovery } from "./recovery.js";
 export type { ItemsOfMe, New, NewFile, OpenLinkOptions } from "./item/items.js";
 export type { At, Item, PutOptions, Share, Shared, Snapshot } from "./item/item.js";
@@ -28,6 +30,7 @@ export type { FolderItem } from "./item/folder.js";
 export type { Entry, Reader } from "./item/entry.js";
 export type { Fork, Given, ItemKind, ItemView, Saved, Tip, Version } from "./item/view.js";
 export type { Options, Progress } from "./item/pieces.js";
+export type { Paused } from "./item/paused.js";
 export { findLink, pageLink } from "./item/address.js";
 export { showable } from "./item/showable.js";
 export type { Showable, ShownAs } from "./item/showable.js";

@@ -57,6 +57,8 @@ export const PIECE_BYTES = 256 * 1024;
 export const PIECES_AT_ONCE = 8;
 /** Pieces that are joined before the browser is given them to keep, which may be on disk: 16 MiB. */
 export const PIECES_JOINED = 64;
+/** Reading that is paused for want of credit is tried again this often, in ms: a new day makes no event. */
+export const PAUSED_RETRY_MS = 30_000;
 /** Opening a link waits this long for the relay, in ms, and then goes on with what is here. */
 export const REACH_MS_MAX = 20_000;
 /** Relays that links have led to in any tab, beside the tabs' own. The one that was led to first makes room. */

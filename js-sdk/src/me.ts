@@ -1,3 +1,5 @@
+import { credit } from "./credit.js";
+import type { Credit } from "./credit.js";
 import type { Identity } from "./identity.js";
 import type { Items, ItemsOfMe } from "./item/items.js";
 import type { Live } from "./live.js";
@@ -13,6 +15,8 @@ export interface Me extends Omit<Identity, "backedUp">, ItemsOfMe, Recovery, Asy
   readonly status: Live<Status>;
   /** Whether this tab does the work for all tabs of the profile. It makes no difference to what can be done here. */
   readonly leader: Live<boolean>;
+  /** What relays serve on trust, and what was signed for. */
+  readonly credit: Credit;
   /** Leaves the present relay and uses these, the first that answers; other tabs keep theirs. Throws `address.invalid`. */
   useRelays(relays: readonly string[]): void;
   /** Tries to connect now instead of at `status.nextTryMs`. */
@@ -34,6 +38,7 @@ export function me(identity: Identity, tab: Tab, items: Items, release: () => vo
     ...recovery(tab, identity.backedUp),
     status: tab.status,
     leader: tab.leader,
+    credit: credit(tab),
     useRelays: (relays) => {
       parseRelays(relays);
       tab.use({ relays: [...relays] });

@@ -97,6 +97,7 @@ function translated(said: Record<string, unknown>): Record<string, unknown> {
   const error = errorShape({ retry: "later", ...said });
   if (said["type"] === "close") return { type: "close", conn: said["conn"], error };
   if (said["type"] === "identity") return { type: "event", name: "identity", data: {} };
+  if (said["type"] === "credit") return { type: "event", name: "credit", data: {} };
   if (said["type"] === "item") return { type: "event", name: "item", data: { id: said["id"] } };
   if (said["type"] !== "session") return said;
   if (said["state"] === "failed") return { type: "session-failed", conn: said["conn"], error };

@@ -10,9 +10,9 @@ use mimei_core::peer::{
     Command, Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome,
     ShareTo, ShareView, SharedWith, TipView, VersionView,
 };
-use mimei_core::time::Millis;
 use wasm_bindgen::{JsCast, JsValue};
 
+use super::args::{Args, argument, list, optional};
 use super::{field, invalid, object};
 use crate::driver::Driver;
 use crate::failure::{Failure, Retry};
@@ -43,9 +43,7 @@ fn command(method: &str, args: &Args<'_>) -> Result<ItemCommand, Failure> {
         "share" => {
             let to = if args.text("to")? == "everyone" { ShareTo::Everyone } else { ShareTo::Link };
             let rights = if args.text("can")? == "write" { Rights::WRITER } else { Rights::READER };
-            let until = field(args.0, "untilMs").filter(|value| !value.is_undefined());
-            let until = until.map(|_| args.size("untilMs")).transpose()?.map(Millis);
-            ItemCommand::Share { mimei: mimei()?, to, rights, until, seed: fresh_seed() }
+            ItemCommand::Share { mimei: mimei()?, to, rights, until: args.moment("untilMs")?, seed: fresh_seed() }
         }
         "unshare" => ItemCommand::Unshare { mimei: mimei()?, with: shared_with(args)?, seed: fresh_seed() },
         "release" => ItemCommand::Release { mimei: mimei()?, version: args.parsed("version")? },
@@ -55,50 +53,6 @@ fn command(method: &str, args: &Args<'_>) -> Result<ItemCommand, Failure> {
         "resolve" => ItemCommand::Resolve { mimei: mimei()?, at: at(&args.text("at")?)? },
         _ => return Err(invalid(&format!("there is no method {method}"))),
     })
-}
-
-/// The arguments of a call.
-struct Args<'a>(&'a JsValue);
-
-impl Args<'_> {
-    fn optional_text(&self, name: &str) -> Option<String> {
-        field(self.0, name).and_then(|value| value.as_string())
-    }
-
-    fn text(&self, name: &str) -> Result<String, Failure> {
-        self.optional_text(name).ok_or_else(|| invalid(&format!("{name} must be a text")))
-    }
-
-    fn parsed<T: FromStr>(&self, name: &str) -> Result<T, Failure> {
-        self.text(name)?.parse().map_err(|_| argument(format!("{name} is not the id of anything")))
-    }
-
-    fn number(&self, name: &str) -> Option<f64> {
-        field(self.0, name).and_then(|value| value.as_f64())
-    }
-
-    fn size(&self, name: &str) -> Result<u64, Failure> {
-        let number = self.number(name).filter(|n| *n >= 0.0 && n.fract() == 0.0 && *n <= SIZE_MAX);
-        number.map(|n| n as u64).ok_or_else(|| argument(format!("{name} must be a whole number from 0 on")))
-    }
-
-    fn bytes(&self, name: &str) -> Result<Vec<u8>, Failure> {
-        let bytes = field(self.0, name).and_then(|value| value.dyn_into::<Uint8Array>().ok());
-        bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| invalid(&format!("{name} must be a Uint8Array")))
-    }
-
-    fn each<T>(&self, name: &str, read: impl Fn(&Args<'_>) -> Result<T, Failure>) -> Result<Vec<T>, Failure> {
-        let list = field(self.0, name).and_then(|value| value.dyn_into::<Array>().ok());
-        let list = list.ok_or_else(|| invalid(&format!("{name} must be a list")))?;
-        list.iter().map(|value| read(&Args(&value))).collect()
-    }
-}
-
-/// Whole numbers up to here are exact in JavaScript.
-const SIZE_MAX: f64 = 9_007_199_254_740_991.0;
-
-fn argument(why: impl ToString) -> Failure {
-    Failure::new("argument.invalid", why, "", Retry::Never)
 }
 
 fn link(text: &str) -> Result<Link, Failure> {
@@ -174,14 +128,6 @@ fn to_js(outcome: ItemOutcome) -> JsValue {
             object(&[("version", version.to_string().into()), ("number", (number as f64).into())])
         }
     }
-}
-
-fn list<T>(items: impl IntoIterator<Item = T>, to_js: impl Fn(T) -> JsValue) -> JsValue {
-    items.into_iter().map(to_js).collect::<Array>().into()
-}
-
-fn optional(value: Option<impl ToString>) -> JsValue {
-    value.map_or(JsValue::UNDEFINED, |value| value.to_string().into())
 }
 
 fn opened(view: &ItemView, at: Option<VersionId>, warning: Option<String>) -> JsValue {

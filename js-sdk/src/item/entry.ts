@@ -1,7 +1,8 @@
 /** The files of a version, and their bytes. */
 import type { Desk } from "../tabs/desk.js";
 import type { Options } from "./pieces.js";
-import { fetched, joined } from "./pieces.js";
+import { Patience } from "./paused.js";
+import { endsWith, fetched, joined } from "./pieces.js";
 import { showable } from "./showable.js";
 import { count, fields, list, maybe, text, unknown } from "./view.js";
 
@@ -42,7 +43,8 @@ export function entryBlob(desk: Desk, id: string, entry: Entry, options: Options
 }
 
 export function entryStream(desk: Desk, id: string, entry: Entry, options: Options): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const pieces = entryPieces(desk, id, entry, options);
+  const ends = endsWith(options.signal);
+  const pieces = entryPieces(desk, id, entry, { ...options, signal: ends.signal });
   return new ReadableStream(
     {
       async pull(controller) {
@@ -51,6 +53,7 @@ export function entryStream(desk: Desk, id: string, entry: Entry, options: Optio
         else controller.enqueue(value);
       },
       async cancel() {
+        ends.abort(); // A piece that waits would keep it from ending.
         await pieces.return();
       },
     },
@@ -60,7 +63,9 @@ export function entryStream(desk: Desk, id: string, entry: Entry, options: Optio
 
 function entryPieces(desk: Desk, id: string, entry: Entry, options: Options): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
   const { blob, length, type } = entry;
-  return fetched(length, async (offset) => readPiece(await desk.call("read", { id, blob, length, type, offset })), options);
+  const patience = new Patience(desk, options.onPause);
+  const read = async (offset: number): Promise<Uint8Array<ArrayBuffer>> => readPiece(await desk.call("read", { id, blob, length, type, offset }));
+  return fetched(length, (offset, signal) => patience.read(() => read(offset), signal), options);
 }
 
 function readPiece(value: unknown): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,6 @@
 /** Files as pieces: many at once, few in memory. Progress is counted in bytes and only grows. */
 import { PIECE_BYTES, PIECES_AT_ONCE, PIECES_JOINED } from "../limits.js";
+import type { Paused } from "./paused.js";
 
 /** Said after each piece that is done, `done` of `total` bytes. */
 export type Progress = (done: number, total: number) => void;
@@ -7,6 +8,8 @@ export type Progress = (done: number, total: number) => void;
 export interface Options {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: Progress | undefined;
+  /** Reading waits while credit is used up, and goes on by itself. */
+  readonly onPause?: Paused | undefined;
 }
 
 /** How many pieces a file of that many bytes has: an empty file is one empty piece. */
@@ -32,17 +35,31 @@ export async function cut(blob: Blob, put: (piece: Uint8Array<ArrayBuffer>) => P
 /** The pieces of a file in order, some fetched ahead. */
 export async function* fetched(
   bytes: number,
-  read: (offset: number) => Promise<Uint8Array<ArrayBuffer>>,
+  read: (offset: number, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>,
   options: Options,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  const { signal, onProgress } = options;
+  const { onProgress } = options;
   if (bytes === 0) return onProgress?.(0, 0);
   let done = 0;
-  for await (const piece of inOrder(piecesOf(bytes), (at) => read(at * PIECE_BYTES), signal)) {
-    done += piece.byteLength;
-    onProgress?.(done, bytes);
-    yield piece;
+  const ends = endsWith(options.signal);
+  try {
+    for await (const piece of inOrder(piecesOf(bytes), (at) => read(at * PIECE_BYTES, ends.signal), ends.signal)) {
+      done += piece.byteLength;
+      onProgress?.(done, bytes);
+      yield piece;
+    }
+  } finally {
+    ends.abort(); // Pieces ahead of the reader must not wait for what nobody wants any more.
   }
+}
+
+/** Aborts when `signal` does, or earlier. */
+export function endsWith(signal: AbortSignal | undefined): AbortController {
+  const ends = new AbortController();
+  const abort = (): void => ends.abort(signal?.reason);
+  if (signal?.aborted === true) abort();
+  else signal?.addEventListener("abort", abort, { signal: ends.signal });
+  return ends;
 }
 
 /** Joins pieces to a blob; what is joined the browser may keep on disk. */

@@ -7,7 +7,7 @@ export interface Desk {
   call(method: string, args?: unknown): Promise<unknown>;
   /**
    * Hears of everything of that name which is reported by itself, until the returned function is called.
-   * `item`: that one changed. `resumed`: from now on another tab does the work, and what is shown may be old.
+   * `item`: that one changed. `credit`: an account changed. `online`: a session is new. `resumed`: from now on another tab does the work, and what is shown may be old.
    */
   on(name: string, listener: (data: unknown) => void): () => void;
 }

@@ -24,6 +24,12 @@ const REPEATABLE = new Map<string, (args: Record<string, unknown>) => boolean>([
   ["open", always],
   ["reach", always],
   ["relay", always],
+  ["accounts", always],
+  ["creditRecords", always],
+  ["readInvite", always],
+  // Who accepts twice gets the same line; a mandate takes the place of the one before.
+  ["accept", always],
+  ["sponsor", always],
   // A piece is named by its contents.
   ["piece", always],
   // What is saved again is the same version.

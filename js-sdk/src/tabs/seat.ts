@@ -13,7 +13,7 @@ import type { Place, PlaceEvents } from "./desk.js";
 import type { Engine } from "./engine.js";
 
 /** What the core reports by itself and every tab hears. */
-const EVENTS = ["identity", "item"];
+const EVENTS = ["identity", "item", "credit"];
 
 export class Seat implements Place {
   readonly identity: Identity;
@@ -60,6 +60,8 @@ export class Seat implements Place {
         return void (await this.#reach(texts(fields(args)["relays"]).map(parseRelayAddress)));
       case "relay":
         return (await this.#reach([])).address;
+      case "accept":
+        return await this.#accept(fields(args));
       case "ping":
         return await this.#link().ping();
       default:
@@ -85,6 +87,15 @@ export class Seat implements Place {
     return { ...fields(opened), through: address };
   }
 
+  /** In the session with the invite's relay, which is the one that this tab uses. */
+  async #accept({ invite, user }: Record<string, unknown>): Promise<unknown> {
+    const link = this.#link();
+    const session = await link.reached();
+    const { relay, error } = link.status.value;
+    if (session === undefined || relay !== user) throw error ?? otherRelay();
+    return await this.#engine.core.call("accept", { invite, conn: session.conn });
+  }
+
   async #reach(named: readonly RelayAddress[]): Promise<Reached> {
     if (this.#shared === undefined) return { session: undefined, address: undefined };
     return await this.#engine.relays.reach(this.#shared, named);
@@ -101,6 +112,10 @@ function unasked(thrown: unknown): unknown {
   if (!(thrown instanceof MimeiError) || thrown.code !== "mimei.notFound") return thrown;
   const message = "This device does not have it, and no relay can be asked now.";
   return new MimeiError("offline.missing", message, { hint: "Try again when the relay is online.", retry: "later", cause: thrown });
+}
+
+function otherRelay(): MimeiError {
+  return new MimeiError("network.unreachable", "This tab is not connected to the relay of the invite.", { retry: "later" });
 }
 
 function tooManyWishes(): MimeiError {

@@ -80,6 +80,11 @@ export class Tab implements Desk {
     return this.#status;
   }
 
+  /** The relays that this tab wants to use. */
+  get relays(): readonly string[] {
+    return this.#wish.relays;
+  }
+
   /** Whether this tab does the work. */
   get leader(): Live<boolean> {
     return this.#leader;
@@ -246,7 +251,10 @@ export class Tab implements Desk {
 
   #events(): PlaceEvents {
     return {
-      status: (status) => this.#status.set(status),
+      status: (status) => {
+        this.#status.set(status);
+        if (status.state === "online") this.#tell("online", undefined);
+      },
       event: (name, data) => this.#tell(name, data),
     };
   }
