@@ -100,7 +100,7 @@ export const fakeRelays = (reach = async () => ({ session: { conn: 7 }, address:
 
 /** A tab's place at that core. */
 export function fakeDesk(core, relays = fakeRelays()) {
-  const seat = new Seat({ core: { call: core.call, on: () => () => {} }, relays, identity: {} }, { status() {}, event() {} });
+  const seat = new Seat({ core: { call: (...args) => core.call(...args), on: () => () => {} }, relays, identity: {} }, { status() {}, event() {} });
   seat.use({ relays: [], way: undefined });
   return { call: (method, args) => seat.call(method, args), on: core.on };
 }

@@ -24,22 +24,34 @@ const ask = union({
   look: record({ has, logs: list(known), mimei: id, watch: bool }),
   publish: record({ seen: orNull(list(id)), mimei: id, genesis: orNull(records.genesis), records: parcel }),
   have: record({ cids: list(link), mimei: id }),
-  put: record({ cid: link, mimei: id }),
-  get: record({ cid: link, mimei: id }),
+  put: record({ cid: link, mimei: id, payer: oneOf("asker", "sponsor") }),
+  get: record({ cid: link, mimei: id, payer: oneOf("asker", "sponsor") }),
+  credit: record({
+    iou: orNull(signed(records.iou)), line: orNull(signed(records.line)), receipt: orNull(signed(records.receipt)),
+  }),
+  pay: record({ iou: signed(records.iou) }),
+  mandate: record({ mandate: signed(records.mandate) }),
+  accept: record({ sig: bytes(64), invite: key }),
 });
+const mandateUse = record({ used: uint, today: uint, mandate: signed(records.mandate) });
 const answer = union({
   done: nothing,
   log: record({ entries }),
   look: record({ has, more: bool, tips: list(id), total: uint, genesis: records.genesis, records: parcel }),
   publish: record({ tips: list(id) }),
   have: record({ here: list(bool) }),
+  credit: record({
+    ious: list(signed(records.iou)), line: orNull(signed(records.line)), prices: signed(records.prices), served: uint,
+    stored: uint, receipt: orNull(signed(records.receipt)), mandates: list(mandateUse),
+  }),
 });
-const code = oneOf("busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store");
+const code = oneOf("busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store", "unpaid", "paused");
 export const message = union({
   hello: record({ log: entries }),
   ask: pair(uint, ask),
   answer: pair(uint, answer),
   refuse: pair(uint, record({ code, message: text })),
   tell: record({ mimei: id }),
+  account: nothing,
   bye: record({ code: text, message: text }),
 });

@@ -55,6 +55,23 @@ export const access = record({
   relays: list(id), decides: list(id), mirrors: list(id), accepted: list(id), audiences: list(audience),
 });
 
+const unit = oneOf("byte");
+const what = union({ link: record({ link: key, mimei: id }), mimei: id });
+const ratio = record({ per: uint, units: uint });
+export const line = record({
+  by: signer, unit, limit: uint, space: uint, until: orNull(uint), debtor: id, prices: uint,
+  renews: orNull(record({ days: uint, amount: uint })), serial: uint,
+});
+export const iou = record({ by: signer, unit, total: uint, folded: uint, serial: uint, creditor: id });
+const REASONS = ["allowance", "service", "voucher", "exchange", "refund", "gift"];
+export const receipt = record({
+  by: signer, time: uint, unit, total: uint, amount: uint, debtor: id, reason: oneOf(...REASONS), serial: uint,
+});
+export const mandate = record({
+  by: signer, day: uint, unit, what, total: uint, until: orNull(uint), serial: uint, creditor: id,
+});
+export const prices = record({ by: signer, traffic: ratio, version: uint });
+
 export const sealedBlock = record({
   siv: bytes(24), epoch: bytes(16), links: list(link), ciphertext: bytes(),
 });
@@ -66,6 +83,11 @@ const SIGNED = {
   version: ["mimei/version/1", version, (body) => body.get("by").get("device")],
   head: ["mimei/head/1", head, (body) => body.get("by").get("device")],
   access: ["mimei/access/1", access, (body) => body.get("by").get("device")],
+  line: ["mimei/line/1", line, (body) => body.get("by").get("device")],
+  iou: ["mimei/iou/1", iou, (body) => body.get("by").get("device")],
+  receipt: ["mimei/receipt/1", receipt, (body) => body.get("by").get("device")],
+  mandate: ["mimei/mandate/1", mandate, (body) => body.get("by").get("device")],
+  prices: ["mimei/prices/1", prices, (body) => body.get("by").get("device")],
 };
 
 function signerOfEntry(body) {

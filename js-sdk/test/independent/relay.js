@@ -2,6 +2,7 @@
 // authors alone write, and checks all that it takes.
 import { encode, mapOf } from "../dag-cbor.js";
 import { cidOf, hexOf, isSame, textOf } from "./address.js";
+import { Accounts } from "./accounts.js";
 import { Kept } from "./kept.js";
 import { Refusal, checkAccess, checkBlock, checkHead, checkVersion } from "./rules.js";
 import { Session } from "./session.js";
@@ -15,6 +16,7 @@ export class Relay {
   user = newUser();
   /** Identity logs by the user's id in hex. */
   logs = new Map([[hexOf(this.user.id), this.user.log]]);
+  accounts = new Accounts(this.user);
   /** What it refused: `<ask>: <code>: <why>`. */
   refused = [];
   #kept = new Map();
@@ -114,17 +116,28 @@ export class Relay {
     return mapOf({ here: ask.get("cids").map((cid) => kept.hasBlock(cid)) });
   }
 
-  put(ask, block, rights) {
+  put(ask, block, rights, user) {
     const kept = this.#for(ask, rights, (rights) => rights.includes("write") || rights.includes("save"));
+    must(ask.get("payer") === "asker", "at the asker's expense: strangers write nothing here");
+    this.accounts.serve(user, block.length);
     const cid = ask.get("cid");
     checkBlock(kept, cid, block);
     kept.blocks.set(hexOf(cid), block);
   }
 
-  get(ask, rights) {
+  get(ask, rights, user, links) {
     const kept = this.#for(ask, rights, (rights) => rights.includes("read"));
     if (!kept.hasBlock(ask.get("cid"))) throw new Refusal("notFound", "there is no such block here");
-    return this.shownBlock(kept, ask.get("cid"));
+    const block = this.shownBlock(kept, ask.get("cid"));
+    this.#charge(ask, kept, block, user, links);
+    return block;
+  }
+
+  #charge(ask, kept, block, user, links) {
+    if (ask.get("payer") === "asker") return this.accounts.serve(user, block.length);
+    const { id: mimei } = kept;
+    const byLink = [...links].map((link) => mapOf({ link: mapOf({ link: new Uint8Array(Buffer.from(link, "hex")), mimei }) }));
+    return this.accounts.sponsor(kept.author, [...byLink, mapOf({ mimei })], block.length);
   }
 
   #for(ask, rights, isEnough) {

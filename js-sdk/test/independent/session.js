@@ -8,6 +8,8 @@ import { Refusal } from "./rules.js";
 import { must } from "./shape.js";
 import { checkHello, checkedProof, proofOf } from "./user.js";
 
+const ACCOUNT_ASKS = ["credit", "pay", "mandate", "accept"];
+
 export class Session {
   /** The user on the other side, once it said hello. */
   user = null;
@@ -96,7 +98,7 @@ export class Session {
     must(ask !== undefined, "an announced block");
     this.#puts.delete(number);
     this.#serve(number, "put", () => {
-      this.#relay.put(ask, block, this.#rights(ask.get("mimei")));
+      this.#relay.put(ask, block, this.#rights(ask.get("mimei")), this.user);
       return { done: new Map() };
     });
   }
@@ -114,6 +116,7 @@ export class Session {
   }
 
   #answer(name, ask) {
+    if (ACCOUNT_ASKS.includes(name)) return this.#account(name, ask);
     const rights = name === "ping" || name === "log" ? [] : this.#rights(ask.get("mimei"));
     switch (name) {
       case "ping":
@@ -127,9 +130,25 @@ export class Session {
       case "have":
         return { have: this.#relay.have(ask, rights) };
       case "get":
-        return this.#relay.get(ask, rights);
+        return this.#relay.get(ask, rights, this.user, this.#links(ask.get("mimei")));
       default:
         throw new Refusal("invalid", `nobody asks for ${name} here`);
+    }
+  }
+
+  #account(name, ask) {
+    const { accounts } = this.#relay;
+    switch (name) {
+      case "credit":
+        return { credit: accounts.credit(ask, this.user) };
+      case "pay":
+        accounts.pay(ask.get("iou"), this.user);
+        return { done: new Map() };
+      case "mandate":
+        accounts.mandate(ask.get("mandate"), this.user);
+        return { done: new Map() };
+      default:
+        throw new Refusal("notFound", "there are no invites here");
     }
   }
 
@@ -151,6 +170,10 @@ export class Session {
   }
 
   #rights(mimei) {
-    return this.#relay.rightsOf(mimei, this.user, this.#entered.get(hexOf(mimei)) ?? new Set());
+    return this.#relay.rightsOf(mimei, this.user, this.#links(mimei));
+  }
+
+  #links(mimei) {
+    return this.#entered.get(hexOf(mimei)) ?? new Set();
   }
 }
