@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, encode, mapOf } from "./dag-cbor.js";
-import { DAG_CBOR, RAW, cidOf, hexOf, isLink, textOf } from "./independent/address.js";
+import { DAG_CBOR, RAW, cidOf, hexOf, isInvite, isLink, textOf } from "./independent/address.js";
 import { derive } from "./independent/blake3.js";
 import { hpkeOpened, isSignedBy, keysOfLink, publicBytes } from "./independent/keys.js";
 import { mapFrom } from "./independent/map.js";
@@ -12,11 +12,11 @@ import { genesis, isSignedRecord, isSignedType, publicBlock, sealedBlock } from 
 import { epochId, opened, publicStored } from "./independent/seal.js";
 import { bytesOf, vectorsOf } from "./independent/vectors.js";
 
-const [identity, records] = [vectorsOf("identity"), vectorsOf("records")];
+const [identity, records] = [[...vectorsOf("identity"), ...vectorsOf("credit")], vectorsOf("records")];
 const BLOCKS = { sealed: sealedBlock, public: publicBlock };
 const SHAPES = { genesis, sessionClaim, proof, message, log: entries, ...BLOCKS };
 /** Types whose bytes are not one CBOR value. */
-const NOT_CBOR = new Set(["packet", "link"]);
+const NOT_CBOR = new Set(["packet", "link", "invite"]);
 const isCbor = (vector) => !NOT_CBOR.has(vector.type) && !vector.cid.startsWith("bafk");
 
 /** What is signed in the record of that name. */
@@ -26,6 +26,7 @@ function bodyNamed(name) {
 
 /** Whether bytes are what their type says, as far as one value alone shows it. */
 function isValid(vector) {
+  if (vector.type === "invite") return isInvite(Buffer.from(bytesOf(vector)).toString());
   if (vector.type === "link") return isLink(Buffer.from(bytesOf(vector)).toString());
   try {
     if (vector.cid.startsWith("bafk")) return vector.type === "public";

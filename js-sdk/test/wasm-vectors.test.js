@@ -5,9 +5,9 @@ import { before, test } from "node:test";
 import { bytesOf, vectorsOf } from "./independent/vectors.js";
 
 const PKG = new URL("../../tests/in-browser/pkg/", import.meta.url);
-const all = [...vectorsOf("identity"), ...vectorsOf("records")];
+const all = [...vectorsOf("identity"), ...vectorsOf("records"), ...vectorsOf("credit")];
 /** Types whose vectors have an address, which a changed byte cannot keep. */
-const ADDRESSED = ["entry", "log", "sessionClaim", "proof", "message", "genesis", "version", "head", "access", "sealed", "public"];
+const ADDRESSED = ["entry", "log", "sessionClaim", "proof", "message", "genesis", "version", "head", "access", "sealed", "public", "line", "iou", "receipt", "mandate", "prices"];
 /** Between the bytes that are changed in turn: all of them would take a minute. */
 const STRIDE = 7;
 

@@ -14,6 +14,7 @@
 //! | `packet` | a packet before Noise | it starts or completes a frame |
 
 use conformance::vectors::{Beside, read_again};
+use mimei_core::address::RelayAddress;
 use mimei_core::cbor::{Bytes, Cbor, Writer};
 use mimei_core::cid::{AccessId, Cid, Codec, EntryId, HeadId, MimeiId};
 use mimei_core::identity::{AddDevice, Entry, IdentityLog, RevokeDevice, SealGeneration};
@@ -28,6 +29,10 @@ use mimei_core::wire::{
     RefusalCode, Tell, packets_of,
 };
 use serde::{Deserialize, Serialize};
+
+mod credit;
+
+pub use credit::credit;
 
 /// One line of the file.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -91,13 +96,26 @@ pub fn identity() -> Vec<Vector> {
     maker.0
 }
 
+/// Whether bytes of that type are a block with an address.
+pub fn has_address(kind: &str) -> bool {
+    !["packet", "invite"].contains(&kind)
+}
+
+/// A relay's address as it stands in an invite.
+fn relay_address() -> String {
+    let user = mimei_core::cid::UserId::of(b"a relay");
+    let address = RelayAddress { user, addrs: vec![([192, 0, 2, 1], 6464).into()], fingerprint: [6; 32] };
+    // Nothing of it needs to be escaped.
+    address.to_string()
+}
+
 #[derive(Default)]
 struct Maker(Vec<Vector>);
 
 impl Maker {
     fn add(&mut self, kind: &str, name: &str, bytes: &[u8]) {
         let verdict = judge(kind, bytes);
-        let cid = (kind != "packet").then(|| Cid::of(Codec::DagCbor, bytes).to_string());
+        let cid = has_address(kind).then(|| Cid::of(Codec::DagCbor, bytes).to_string());
         let hex = data_encoding::HEXLOWER.encode(bytes);
         let (valid, error) = (verdict.is_ok(), verdict.err());
         self.0.push(Vector { name: name.into(), kind: kind.into(), hex, cid, valid, error });
@@ -280,7 +298,7 @@ fn messages(maker: &mut Maker, people: &People) {
     for (name, message) in about_mimeis(people) {
         maker.add("message", name, &message.to_cbor());
     }
-    for code in ["busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store"] {
+    for code in ["busy", "notFound", "denied", "invalid", "conflict", "full", "missing", "store", "unpaid", "paused"] {
         let code = RefusalCode::from_name(code).expect("a code of ours");
         let refusal = Message::Refuse((0, Refusal::new(code, "")));
         maker.add("message", &format!("refused: {}", code.as_str()), &refusal.to_cbor());
@@ -317,7 +335,7 @@ fn about_mimeis(people: &People) -> [(&'static str, Message); 11] {
         ("which blocks are there", Message::Ask((6, Ask::Have(HaveAsk { cids: vec![cid, *mimei.cid()], mimei })))),
         ("one of two is there", Message::Answer((6, Answer::Have(HaveAnswer { here: vec![true, false] })))),
         ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker })))),
-        ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei, payer: Payer::Asker })))),
+        ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei, payer: Payer::Sponsor })))),
         ("there is news", Message::Tell(Tell { mimei })),
         (
             "nothing is seen",

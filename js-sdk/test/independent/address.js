@@ -50,6 +50,11 @@ export function isLink(address) {
   return new RegExp(`^mimei:${cid}(?:${at})?(?:${query})?(?:#[a-z2-7]{52})?$`).test(address);
 }
 
+/** The form of an invite, with the parts of its relay's address taken as they are. */
+export function isInvite(text) {
+  return /^mimei:invite\?r=relay:b[a-z2-7]{58}@[^&#]+#[a-z2-7]{52}$/.test(text);
+}
+
 /** The link secret behind the `#`. */
 export function secretOf(address) {
   return fromBase32(address.slice(address.indexOf("#") + 1));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mimei_core::cbor::{Cbor, DecodeError};
 use mimei_core::cid::{Cid, Codec};
+use mimei_core::credit::{CreditRecord, Invite, Iou, Line, Mandate, Prices, Receipt};
 use mimei_core::identity::{Entry, IdentityLog};
 use mimei_core::link::Link;
 use mimei_core::map::{Builder, Map, Node, NodeSink, NodeSource, Range, Salt, Value};
@@ -52,6 +53,12 @@ pub fn read_again(kind: &str, bytes: &[u8], beside: &Beside) -> Result<Vec<u8>, 
         "version" => signed::<Version>(bytes, Domain::Version, |version| &version.by),
         "head" => signed::<Head>(bytes, Domain::Head, |head| &head.by),
         "access" => signed::<AccessRecord>(bytes, Domain::Access, |record| &record.by),
+        "line" => credit::<Line>(bytes),
+        "iou" => credit::<Iou>(bytes),
+        "receipt" => credit::<Receipt>(bytes),
+        "mandate" => credit::<Mandate>(bytes),
+        "prices" => credit::<Prices>(bytes),
+        "invite" => invite(bytes),
         "sealed" => sealed(bytes, beside),
         "public" => public(bytes, beside),
         "link" => link(bytes),
@@ -74,6 +81,16 @@ fn verified<T: Cbor>(is_signed: bool, record: &Signed<T>) -> Result<Vec<u8>, Str
 fn signed<T: Cbor>(bytes: &[u8], domain: Domain, by: impl Fn(&T) -> &Signer) -> Result<Vec<u8>, String> {
     let record = decode::<Signed<T>>(bytes)?;
     verified(record.verify(domain, &by(&record.body).device).is_ok(), &record)
+}
+
+fn credit<T: CreditRecord>(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    signed::<T>(bytes, T::DOMAIN, CreditRecord::by)
+}
+
+fn invite(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let text = str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let invite: Invite = text.parse().map_err(|error| format!("{error:?}"))?;
+    Ok(invite.to_string().into_bytes())
 }
 
 fn packet(bytes: &[u8]) -> Result<Vec<u8>, String> {
