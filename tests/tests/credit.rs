@@ -257,6 +257,30 @@ fn a_reader_with_a_line_pays_where_nobody_else_does() {
 }
 
 #[test]
+fn who_waits_for_credit_is_not_woken_before_there_is_news() {
+    let mut desk = house(13, 0);
+    let author = member(&mut desk, 1, terms(100 * MB, 50 * MB));
+    let (mimei, version, link) = shared_file(&mut desk, author, "film", &bytes(13, 3 * MB));
+    let creditor = desk.sim.peer(desk.relay).user();
+    let what = own(&mut desk, author.node).sponsored[0].mandate.body.what;
+    let stop = CreditCommand::Sponsor { creditor, what, day: 0, total: 0, until: None };
+    desk.credit(author.node, stop).unwrap();
+    let reader = member(&mut desk, 2, terms(MB, MB));
+    desk.open(reader, &link).unwrap();
+    assert_eq!(code(&desk.read(reader.node, mimei, version, None).unwrap_err()), "credit.paused");
+    let before = desk.sim.node(reader.node).credit_changes();
+    for _ in 0..3 {
+        assert_eq!(code(&desk.read(reader.node, mimei, version, None).unwrap_err()), "credit.paused");
+    }
+    assert_eq!(desk.sim.node(reader.node).credit_changes(), before, "it would try again for ever");
+    let debtor = user(&desk, reader);
+    grant(&mut desk, debtor, terms(50 * MB, MB));
+    desk.sim.run_for(1_000);
+    assert!(desk.sim.node(reader.node).credit_changes() > before);
+    desk.read(reader.node, mimei, version, None).unwrap();
+}
+
+#[test]
 fn a_relay_restored_from_an_older_copy_gets_its_own_signatures_back() {
     let mut desk = house(9, 0);
     let author = member(&mut desk, 1, terms(20 * MB, 50 * MB));

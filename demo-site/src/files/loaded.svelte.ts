@@ -21,6 +21,8 @@ export class Loaded {
   progress = $state.raw<{ done: number; total: number }>();
   shown = $state.raw<Shown>();
   problem = $state.raw<Problem>();
+  /** Why it waits; none if it goes on. */
+  paused = $state<string>();
   readonly #item: Item;
   readonly #entry: Entry;
   readonly #ends = new AbortController();
@@ -37,7 +39,7 @@ export class Loaded {
     try {
       const { signal } = this.#ends;
       const onProgress = (done: number, total: number): void => void (this.progress = { done, total });
-      const blob = await this.#item.blob(this.#entry, { signal, onProgress });
+      const blob = await this.#item.blob(this.#entry, { signal, onProgress, onPause: (why) => (this.paused = why?.message) });
       const shown = await this.#show(blob);
       if (signal.aborted) URL.revokeObjectURL(shown.url);
       else this.shown = shown;

@@ -3,7 +3,8 @@ import { findLink, pageLink } from "mimei";
 
 /** The address in the page's URL, if there is one. */
 export function linkHere(): string | undefined {
-  return location.hash.startsWith("#mimei:") ? findLink(location.href) : undefined;
+  const isLink = location.hash.startsWith("#mimei:") && !location.hash.startsWith("#mimei:invite?");
+  return isLink ? findLink(location.href) : undefined;
 }
 
 /** Shows that address in the URL; the page hears of it as of any other link. */

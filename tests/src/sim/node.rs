@@ -86,6 +86,7 @@ pub struct Node {
     opened: Vec<Opened>,
     endings: Vec<Ending>,
     changes: BTreeMap<MimeiId, usize>,
+    credit_changes: usize,
 }
 
 impl Node {
@@ -106,6 +107,7 @@ impl Node {
             closing: BTreeSet::new(),
             alive: BTreeSet::new(),
             changes: BTreeMap::new(),
+            credit_changes: 0,
             jobs: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             opened: Vec::new(),
@@ -157,6 +159,11 @@ impl Node {
 
     pub(super) fn peer_mut(&mut self) -> Option<&mut Peer> {
         self.peer.as_mut()
+    }
+
+    /// How often it said that an account changed.
+    pub fn credit_changes(&self) -> usize {
+        self.credit_changes
     }
 
     /// How often it said that there is news of a MiMei.
@@ -229,7 +236,8 @@ impl Node {
                 assert!(self.alive.remove(&connection), "{connection} ended twice");
                 self.endings.push(Ending { connection, code, message });
             }
-            Event::IdentityChanged | Event::CreditChanged => {}
+            Event::IdentityChanged => {}
+            Event::CreditChanged => self.credit_changes += 1,
             Event::ItemChanged { mimei } => *self.changes.entry(mimei).or_default() += 1,
         }
     }

@@ -97,15 +97,17 @@ async fn take(shared: &Shared, connection: &Connection, ledger: &Ledger, stateme
     let signed = mandates.iter().map(|mandate| mandate.mandate.clone()).collect();
     let news = News { line, receipt, ious, mandates: signed };
     let news = news.newer(&ledger.account(), &logs).map_err(Fault::verify)?;
-    let changes = !news.is_empty();
+    let now = shared.effects.now();
+    let before = ledger.account().numbers(now);
+    let brings_news = !news.is_empty();
     let row = super::AccountRow { stored, ..ledger.row_or_new(shared) };
     let is_new_row = ledger.row.borrow().as_ref() != Some(&row);
-    if changes || (is_new_row && ledger.account().line().is_some()) {
+    if brings_news || (is_new_row && ledger.account().line().is_some()) {
         news.keep(shared, ledger, row, Batch::default()).await?;
     }
     {
         let mut account = ledger.account_mut();
-        let day = shared.effects.now().0 / DAY_MS;
+        let day = now.0 / DAY_MS;
         for MandateUse { used, today, mandate } in mandates {
             account.set_sponsored(&mandate.body.what, used, day, today);
         }
@@ -115,15 +117,13 @@ async fn take(shared: &Shared, connection: &Connection, ledger: &Ledger, stateme
     ledger.talk.prices.set(Some(prices.body.traffic));
     ledger.talk.acknowledged.set(acknowledged);
     ledger.talk.told_in.set(Some(connection.id));
-    let stop = ledger.account().may_serve(&shared.device, 1, shared.effects.now()).err();
-    match stop {
-        Some(stop @ Stop::Limit(_)) => say_stop(shared, ledger, alloc::format!("{stop}")),
-        _ => drop(ledger.talk.stop.take()),
-    }
     if ledger.talk.is_disputed.get() {
         say_stop(shared, ledger, alloc::format!("{}", disputed()));
+    } else if brings_news || ledger.account().numbers(now) != before {
+        // Whatever it was that kept work from going on, it may be over.
+        ledger.talk.stop.take();
+        shared.effects.event(Event::CreditChanged);
     }
-    shared.effects.event(Event::CreditChanged);
     Ok(())
 }
 
