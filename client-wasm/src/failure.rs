@@ -95,7 +95,7 @@ impl From<CommandError> for Failure {
 fn hint_of(code: &str) -> &'static str {
     match code {
         "credit.disputed" => "Show your records of this account to the relay's owner and compare them.",
-        "invite.used" => "Ask for another invite.",
+        "invite.used" | "invite.unknown" => "Ask for another invite.",
         _ => "",
     }
 }

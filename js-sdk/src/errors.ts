@@ -102,8 +102,10 @@ export const ERROR_CODES = [
   "credit.disputed",
   /** The text holds no invite, or one that is damaged. */
   "invite.invalid",
-  /** The invite was used as often as it may be, or has ended. */
+  /** The invite was used as often as it may be. */
   "invite.used",
+  /** The relay knows no such invite, or it has ended. */
+  "invite.unknown",
   /** This profile has another identity than when this tab opened it. */
   "identity.changed",
 ] as const;

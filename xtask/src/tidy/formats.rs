@@ -12,7 +12,7 @@ use super::tree::Tree;
 pub(super) const LOCK: &str = "docs/format.lock";
 
 /// The documents that must exist.
-const DOCUMENTS: [&str; 2] = ["docs/format.md", "docs/protocol.md"];
+const DOCUMENTS: [&str; 3] = ["docs/credit.md", "docs/format.md", "docs/protocol.md"];
 
 /// Enough to notice a change; nobody is attacking this.
 const HASH_CHARS: usize = 16;

@@ -155,10 +155,8 @@ async fn sponsored(
     if is_read && drain_pool(shared, amount).await.map_err(store_refusal)? {
         return Ok(Charge { taken: None });
     }
-    Err(match stopped(why) {
-        // It is not the asker who can do something about it.
-        Refusal { message, .. } => Refusal::new(RefusalCode::Unpaid, message),
-    })
+    // It is not the asker who can do something about it.
+    Err(Refusal::new(RefusalCode::Unpaid, alloc::format!("{why}")))
 }
 
 fn mandates_for(connection: &Connection, item: &Item) -> Vec<What> {
