@@ -7,7 +7,7 @@ use std::process::Command;
 use mimei_core::cid::{MimeiId, VersionId};
 use mimei_core::link::Link;
 use mimei_core::mimei::PIECE_BYTES;
-use mimei_core::peer::CreditPolicy;
+use mimei_core::peer::{CreditPolicy, Terms};
 use relay_node::config::Config;
 use relay_node::relay::Relay;
 use tempfile::TempDir;
@@ -37,11 +37,15 @@ impl Answer {
 
 impl World {
     async fn new() -> Self {
+        Self::that_serves(CreditPolicy::open()).await
+    }
+
+    async fn that_serves(credit: CreditPolicy) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
         let data = directory.path().join("relay");
         let (rtc, announce, send_buffer_bytes) = (vec![any], Vec::new(), 64 << 10);
-        let config = Config { data, listen: any, rtc, announce, send_buffer_bytes, credit: CreditPolicy::open() };
+        let config = Config { data, listen: any, rtc, announce, send_buffer_bytes, credit };
         Self { relay: Relay::start(config).await.unwrap(), directory }
     }
 
@@ -259,4 +263,26 @@ async fn pages_of_other_origins_may_ask_for_parts() {
     let answer = world.ask("OPTIONS", &format!("/mm/{id}/a.png"), &[("Origin", "https://example.org")]).await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (204, Some("*")));
     assert_eq!(answer.header("access-control-allow-headers"), Some("range, if-none-match, if-range"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_read_at_somebodys_expense_or_not_at_all() {
+    // Of a line of 3.2 MB a share may cost 200 kB, half of it a day; strangers get 50 kB beside that.
+    let welcome = Some(Terms { limit: 3_200_000, space: 1_000_000, until: None, renews: None });
+    let world = World::that_serves(CreditPolicy { welcome, strangers: 50_000, ..CreditPolicy::default() }).await;
+    let mimei = world.public(&[("film.bin", &[7; 60_000])]).await;
+    let path = format!("/mm/{mimei}/film.bin");
+    assert_eq!(world.get(&path).await.status, 200, "the author pays");
+    let part = world.ask("GET", &path, &[("range", "bytes=0-29999")]).await;
+    assert_eq!((part.status, part.body.len()), (206, 30_000), "for a part, a part");
+    let refused = loop {
+        let answer = world.get(&path).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(refused.status, 402);
+    let why = String::from_utf8(refused.body).unwrap();
+    assert!(why.contains("pays for no more readers today"), "{why}");
+    assert_eq!(world.ask("HEAD", &path, &[]).await.status, 200, "what costs nothing is answered");
 }

@@ -15,6 +15,7 @@
 
 pub mod caller;
 pub mod desk;
+pub mod paying;
 pub mod people;
 pub mod random;
 pub mod scenario;

@@ -17,6 +17,7 @@ pub const STORIES: &[(&str, Story)] = &[
     ("failing stores heal", failing_stores_heal),
     ("what was pinned stays pinned", what_was_pinned_stays_pinned),
     ("what was saved arrives", crate::sharing::what_was_saved_arrives),
+    ("what is served is signed for", crate::paying::what_is_served_is_signed_for),
 ];
 
 /// Long enough for a redial, a handshake and a give-up of any link.

@@ -1,6 +1,7 @@
 //! The stories of the simulator, and the simulator itself: the same seed is the same world.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, wherever that is")]
 
+use tests::paying;
 use tests::scenario::{self, STORIES};
 use tests::seeds;
 use tests::sharing;
@@ -37,4 +38,9 @@ fn what_was_pinned_stays_pinned() {
 #[test]
 fn what_was_saved_arrives() {
     seeds::each(0..20, |seed| drop(sharing::what_was_saved_arrives(seed)));
+}
+
+#[test]
+fn what_is_served_is_signed_for() {
+    seeds::each(0..10, |seed| drop(paying::what_is_served_is_signed_for(seed)));
 }

@@ -212,6 +212,23 @@ pub(in crate::peer) fn flush(shared: &Shared) {
     for ledger in open {
         save_soon(shared, &ledger);
     }
+    if shared.accounts.pool_unsaved.get() > 0 {
+        let task_shared = shared.to_rc();
+        shared.effects.schedule.spawn(async move {
+            let _lock = task_shared.accounts.lock.hold(&task_shared.effects.schedule).await;
+            // What is not saved is lost to this side only.
+            let _ = save_pool(&task_shared).await;
+        });
+    }
+}
+
+/// Brings the level of the pool to the store. The caller holds the lock.
+async fn save_pool(shared: &Shared) -> Result<(), StoreError> {
+    let Some(pool) = shared.accounts.pool.get() else { return Ok(()) };
+    let put = [(rows::pool_key(), pool.to_cbor())].into();
+    shared.effects.apply(Batch { put, ..Batch::default() }).await?;
+    shared.accounts.pool_unsaved.set(0);
+    Ok(())
 }
 
 async fn drain_pool(shared: &Shared, amount: u64) -> Result<bool, StoreError> {
@@ -226,9 +243,7 @@ async fn drain_pool(shared: &Shared, amount: u64) -> Result<bool, StoreError> {
     let unsaved = shared.accounts.pool_unsaved.get().saturating_add(if is_served { amount } else { 0 });
     shared.accounts.pool_unsaved.set(unsaved);
     if unsaved >= UNSAVED_MAX {
-        let put = [(rows::pool_key(), pool.to_cbor())].into();
-        shared.effects.apply(Batch { put, ..Batch::default() }).await?;
-        shared.accounts.pool_unsaved.set(0);
+        save_pool(shared).await?;
     }
     Ok(is_served)
 }
@@ -370,6 +385,9 @@ pub(in crate::peer) async fn credit(
     let ledger = lined(shared, remote.user).await?;
     let lock = ledger.for_change(shared).await.map_err(store_refusal)?;
     let CreditAsk { iou, line, receipt } = ask;
+    // What strangers sign is not kept: they could sign as much as they like.
+    let is_known = line.is_some() || ledger.account().line().is_some();
+    let (iou, receipt) = (iou.filter(|_| is_known), receipt.filter(|_| is_known));
     let news = News { line, receipt, ious: iou.into_iter().collect(), mandates: Vec::new() };
     if !news.is_empty() {
         let logs = both_logs(shared, &remote.user).await.map_err(store_refusal)?;
