@@ -19,7 +19,7 @@ use core::cell::{Cell, Ref, RefCell, RefMut};
 pub use commands::{AccountView, Blocked, CreditCommand, CreditOutcome, CreditPolicy, NewInvite, SponsoredView, Terms};
 use creditor::charge_visitor;
 pub(super) use creditor::{accept, charge, credit, flush, has_room_for, mandate, pay, space_of};
-pub(super) use debtor::{met, sponsor_shares, told};
+pub(super) use debtor::{keep_asking, met, sponsor_shares, told};
 pub(super) use owner::{blocked_user, is_blocked, load_blocked};
 pub(super) use pay::{Spend, cover, payer, refused};
 

@@ -53,8 +53,11 @@ fn meet(shared: &Rc<Shared>, connection: &Rc<Connection>) {
     }
     let (task_shared, connection) = (shared.clone(), connection.clone());
     shared.effects.schedule.spawn(async move {
-        credit::met(&task_shared, &connection).await;
+        let is_known = credit::met(&task_shared, &connection).await;
         items::met(&task_shared, &connection);
+        if !is_known {
+            credit::keep_asking(&task_shared, &connection).await;
+        }
     });
 }
 

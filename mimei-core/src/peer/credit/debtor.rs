@@ -18,6 +18,11 @@ use crate::store::Batch;
 use crate::time::Millis;
 use crate::wire::{AcceptAsk, Answer, Ask, CreditAsk, MandateAsk, MandateUse, Refusal, RefusalCode, Statement};
 
+/// Milliseconds until an account is asked for again, doubled each time.
+const ASK_AGAIN_MS_MIN: u64 = 1_000;
+/// Never longer than this: somebody waits.
+const ASK_AGAIN_MS_MAX: u64 = 60_000;
+
 /// The part of what is available that a new share may cost in all: a sixteenth.
 const SHARE_PARTS: u64 = 16;
 /// The part of that for one day: half.
@@ -36,10 +41,22 @@ pub(super) fn disputed() -> Fault {
     Fault::rule("credit.disputed", why)
 }
 
-/// A session with a relay has opened: the account first.
-pub(in crate::peer) async fn met(shared: &Shared, connection: &Connection) {
-    // What does not work now is tried again before the first block that is paid for.
-    let _ = ready(shared, connection).await;
+/// A session with a relay has opened: the account first. Says whether it is known.
+pub(in crate::peer) async fn met(shared: &Shared, connection: &Connection) -> bool {
+    ready(shared, connection).await.is_ok()
+}
+
+/// Tries again until the account is known or the session has ended.
+pub(in crate::peer) async fn keep_asking(shared: &Shared, connection: &Connection) {
+    let mut pause_ms = ASK_AGAIN_MS_MIN;
+    while connection.remote().is_some() {
+        let again = shared.effects.now() + pause_ms;
+        shared.effects.before(again, connection.until_closed(&shared.effects)).await;
+        if connection.remote().is_none() || ready(shared, connection).await.is_ok() {
+            return;
+        }
+        pause_ms = (pause_ms * 2).min(ASK_AGAIN_MS_MAX);
+    }
 }
 
 /// The relay says that the account has changed.
@@ -49,9 +66,10 @@ pub(in crate::peer) fn told(shared: &Shared, connection: &Connection) {
     shared.effects.schedule.spawn(async move {
         let Ok(ledger) = ledger(&task_shared, remote.user, own_user(&task_shared)).await else { return };
         ledger.talk.told_in.set(None);
-        if ready(&task_shared, &connection).await.is_ok() {
-            items::met(&task_shared, &connection);
+        if ready(&task_shared, &connection).await.is_err() {
+            keep_asking(&task_shared, &connection).await;
         }
+        items::met(&task_shared, &connection);
     });
 }
 
@@ -69,10 +87,17 @@ pub(super) async fn ready(shared: &Shared, connection: &Connection) -> Result<Rc
         let iou = account.lane(&shared.device).iou;
         CreditAsk { iou, line: account.line().cloned(), receipt: account.receipt().cloned() }
     };
-    match calls::ask(shared, connection, Ask::Credit(alloc::boxed::Box::new(ask))).await? {
-        Answer::Credit(statement) => take(shared, connection, &ledger, *statement).await?,
-        _ => return Err(CommandError::WrongAnswer.into()),
+    // Before the answer: news that arrive meanwhile are asked for again.
+    ledger.talk.told_in.set(Some(connection.id));
+    let told = match calls::ask(shared, connection, Ask::Credit(alloc::boxed::Box::new(ask))).await {
+        Ok(Answer::Credit(statement)) => take(shared, &ledger, *statement).await,
+        Ok(_) => Err(CommandError::WrongAnswer.into()),
+        Err(error) => Err(error.into()),
+    };
+    if told.is_err() {
+        ledger.talk.told_in.set(None);
     }
+    told?;
     drop(_turn);
     fold(shared, connection, &ledger).await;
     Ok(ledger)
@@ -88,7 +113,7 @@ async fn fold(shared: &Shared, connection: &Connection, ledger: &Rc<Ledger>) {
 }
 
 /// Believes what verifies of a statement.
-async fn take(shared: &Shared, connection: &Connection, ledger: &Ledger, statement: Statement) -> Result<(), Fault> {
+async fn take(shared: &Shared, ledger: &Ledger, statement: Statement) -> Result<(), Fault> {
     let Statement { ious, line, prices, served, stored, receipt, mandates } = statement;
     let lock = ledger.for_change(shared).await?;
     let logs = both_logs(shared, &ledger.sides.creditor).await?;
@@ -116,7 +141,6 @@ async fn take(shared: &Shared, connection: &Connection, ledger: &Ledger, stateme
     drop(lock);
     ledger.talk.prices.set(Some(prices.body.traffic));
     ledger.talk.acknowledged.set(acknowledged);
-    ledger.talk.told_in.set(Some(connection.id));
     if ledger.talk.is_disputed.get() {
         say_stop(shared, ledger, alloc::format!("{}", disputed()));
     } else if brings_news || ledger.account().numbers(now) != before {
@@ -160,7 +184,7 @@ pub(super) async fn accept(
     };
     {
         let _turn = ledger.talk.asking.hold(&shared.effects.schedule).await;
-        take(shared, &connection, &ledger, *statement).await?;
+        take(shared, &ledger, *statement).await?;
     }
     // What waited for a line goes on.
     items::met(&shared.to_rc(), &connection);
