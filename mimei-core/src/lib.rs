@@ -42,6 +42,7 @@ pub mod limits;
 pub mod link;
 pub mod map;
 pub mod mimei;
+mod order;
 pub mod peer;
 mod record;
 pub mod seal;

@@ -6,6 +6,7 @@ use super::entry::{AddDevice, Create, DeviceConsent, DeviceKeys, Entry, SealGene
 use crate::cbor::Cbor;
 use crate::cid::{EntryId, UserId};
 use crate::limits::{LOG_BYTES_MAX, LOG_ENTRIES_MAX, LOG_PREV_MAX, LOG_ROOT_BYTES, LOG_ROOT_ENTRIES};
+use crate::order;
 use crate::sign::{Domain, SealKey, SignKey, Signed};
 
 /// Why an entry was not taken into a log.
@@ -228,7 +229,7 @@ impl IdentityLog {
 
     /// All newest entries: those that no other follows.
     pub fn tips(&self) -> Vec<EntryId> {
-        let followed: BTreeSet<_> = self.nodes.values().flat_map(|node| node.signed.body.prev()).collect();
+        let followed: BTreeSet<&EntryId> = order::gather(self.nodes.values().flat_map(|node| node.signed.body.prev()));
         self.nodes.keys().filter(|id| !followed.contains(id)).copied().collect()
     }
 
@@ -259,9 +260,9 @@ impl IdentityLog {
             have.insert(id);
             have.extend(&node.ancestors);
         }
-        let mut order: Vec<_> = self.nodes.iter().filter(|(id, _)| !have.contains(id)).collect();
-        order.sort_by_key(|(id, node)| (node.depth, **id));
-        order.into_iter().map(|(_, node)| node.signed.clone()).collect()
+        let mut by_depth: Vec<_> = self.nodes.iter().filter(|(id, _)| !have.contains(id)).collect();
+        order::sort_by_key(&mut by_depth, |(id, node)| (node.depth, **id));
+        by_depth.into_iter().map(|(_, node)| node.signed.clone()).collect()
     }
 
     fn place(&self, prev: &[EntryId]) -> Result<(u64, BTreeSet<EntryId>), LogError> {
@@ -315,10 +316,10 @@ impl IdentityLog {
     /// from senior to junior every verdict that a device depends on is known.
     fn evaluate(&mut self) {
         self.devices = self.certified();
-        let mut order: Vec<(u64, EntryId, SignKey)> =
+        let mut by_rank: Vec<(u64, EntryId, SignKey)> =
             self.devices.values().map(|d| (d.depth, d.entry, d.keys.sign)).collect();
-        order.sort();
-        for (_, _, key) in &order {
+        order::sort(&mut by_rank);
+        for (_, _, key) in &by_rank {
             let verdict = self.revocation_of(key).or_else(|| self.inherited_revocation(key));
             if let Some(device) = self.devices.get_mut(key) {
                 device.revoked = verdict;

@@ -14,6 +14,7 @@ use super::limits::{
 use super::shape::Salt;
 use crate::cbor::{DecodeError, DecodeErrorKind, Reader};
 use crate::cid::Cid;
+use crate::order;
 
 pub(super) use encode::{Item, Payload, encode};
 pub use value::{Value, ValueRef};
@@ -226,7 +227,7 @@ fn invalid(at: usize, rule: &'static str) -> DecodeError {
 
 fn has_twice(links: &[Cid]) -> bool {
     let mut sorted: Vec<&Cid> = links.iter().collect();
-    sorted.sort_unstable();
+    order::sort(&mut sorted);
     sorted.windows(2).any(|pair| pair[0] == pair[1])
 }
 

@@ -8,6 +8,7 @@ use super::task::Slot;
 use super::{Command, CommandError, CommandId, ConnectionId, DeviceView, Outcome, Output, Shared, credit, items, logs};
 use crate::identity::Device;
 use crate::limits::{ASK_MS_MAX, ASKS_OPEN_MAX};
+use crate::order;
 use crate::time::Millis;
 use crate::wire::{Answer, Ask, Bye, Message, Nothing, Refusal, RefusalCode};
 
@@ -42,7 +43,7 @@ async fn devices(shared: &Shared) -> Result<Outcome, CommandError> {
     logs::load_own(shared).await.map_err(items::Fault::from)?;
     let log = shared.log.borrow();
     let mut devices: Vec<_> = log.devices().collect();
-    devices.sort_by_key(|device| (device.depth, device.entry));
+    order::sort_by_key(&mut devices, |device| (device.depth, device.entry));
     let added = |device: &Device| log.entry(&device.entry).map(|entry| entry.body.time());
     let view = |device: &Device| DeviceView {
         device: device.keys.sign,

@@ -30,6 +30,7 @@ use crate::cbor::Cbor;
 use crate::cid::{MimeiId, UserId};
 use crate::credit::{Account, CreditRecord, Pool, Prices};
 use crate::mimei::Signer;
+use crate::order;
 use crate::sign::Signed;
 use crate::store::{Batch, StoreError};
 use rows::{AccountRow, Sides};
@@ -163,7 +164,7 @@ fn own_user(shared: &Shared) -> UserId {
 /// By whom a record of this device is.
 fn signer(shared: &Shared) -> Signer {
     let mut log = shared.log.borrow().newest();
-    log.sort_unstable();
+    order::sort(&mut log);
     Signer { log, user: own_user(shared), proof: None, device: shared.device }
 }
 

@@ -7,6 +7,7 @@ use super::{BLOCK_LINKS_MAX, BODY_BYTES_MAX, Epoch};
 use crate::cbor::{Cbor, DecodeError, Reader, Writer};
 use crate::cid::{Cid, Codec};
 use crate::limits::BLOCK_BYTES_MAX;
+use crate::order;
 
 /// Why bytes are not a block, or cannot become one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -225,6 +226,6 @@ fn check_links(links: &[Cid]) -> Result<(), BlockError> {
     if links.len() > BLOCK_LINKS_MAX {
         return Err(BlockError::TooManyLinks);
     }
-    let unique: BTreeSet<&Cid> = links.iter().collect();
+    let unique: BTreeSet<&Cid> = order::gather(links);
     if unique.len() == links.len() { Ok(()) } else { Err(BlockError::LinkTwice) }
 }

@@ -11,6 +11,7 @@ use crate::mimei::genesis::Genesis;
 use crate::mimei::limits::{ACCESS_LOSING_MAX, ACCESS_RECORDS_MAX};
 use crate::mimei::rights::{Right, Rights};
 use crate::mimei::signer::{Logs, Signer, SignerError};
+use crate::order;
 use crate::sign::{Domain, Signed};
 
 /// Why a record was not taken into an access chain.
@@ -142,9 +143,9 @@ impl AccessChain {
     /// All records that are neither named in `known` nor followed by one of those; each after
     /// those it follows and decides about.
     pub fn records_after(&self, known: &[AccessId]) -> Vec<&Signed<AccessRecord>> {
-        let have: BTreeSet<AccessId> = known.iter().flat_map(|id| self.path_to(Some(*id))).collect();
+        let have: BTreeSet<AccessId> = order::gather(known.iter().flat_map(|id| self.path_to(Some(*id))));
         let mut left: Vec<_> = self.nodes.iter().filter(|(id, _)| !have.contains(*id)).collect();
-        left.sort_by_key(|(id, node)| (node.signed.body.seq, **id));
+        order::sort_by_key(&mut left, |(id, node)| (node.signed.body.seq, **id));
         // What a record decides about may have a higher number, so numbers alone are no order.
         let (mut sent, mut out) = (have, Vec::with_capacity(left.len()));
         while !left.is_empty() {
@@ -233,7 +234,7 @@ impl AccessChain {
             return Err(AccessError::BadSeq);
         }
         if !record.decides.is_empty() {
-            let own: BTreeSet<_> = self.path_to(record.prev).into_iter().collect();
+            let own: BTreeSet<_> = order::gather(self.path_to(record.prev));
             if record.decides.iter().any(|id| own.contains(id)) {
                 return Err(AccessError::DecidesOwn);
             }

@@ -16,6 +16,7 @@ use crate::cid::MimeiId;
 use crate::mimei::limits::{AUDIENCES_MAX, EPOCHS_MAX, SEALED_KEY_BYTES};
 use crate::mimei::rights::Right;
 use crate::mimei::shape::strictly_rising;
+use crate::order;
 use crate::record::record;
 use crate::seal::{EpochId, EpochKey, MapSalt, Purpose, SIV_BYTES};
 use crate::secret::{self, seal_key_of};
@@ -106,7 +107,7 @@ impl NewEpoch<'_> {
         let epoch = self.key.id();
         let mut random = SeededRandom::new(CONTEXT_SHARES, seed);
         let mut to = self.to.to_vec();
-        to.sort_unstable();
+        order::sort(&mut to);
         to.dedup();
         let info = info(mimei, &epoch);
         // A key of small order gets nothing: nobody can have its secret.

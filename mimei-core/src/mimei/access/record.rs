@@ -6,6 +6,7 @@ use crate::mimei::limits::{ACCEPTED_MAX, ACCESS_RELAYS_MAX, AUDIENCES_MAX, DECID
 use crate::mimei::rights::{Right, Rights};
 use crate::mimei::shape::{Reserved, strictly_rising};
 use crate::mimei::signer::Signer;
+use crate::order;
 use crate::record::{record, union};
 use crate::sign::{SealKey, SignKey};
 use crate::time::Millis;
@@ -165,7 +166,7 @@ impl AccessRecord {
                 Who::Everyone(_) => {}
             }
         }
-        links.sort_unstable();
+        order::sort(&mut links);
         if strictly_rising(&links) { None } else { Some("a link is named twice") }
     }
 }

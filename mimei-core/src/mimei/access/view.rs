@@ -9,6 +9,7 @@ use crate::cid::{AccessId, HeadId, MimeiId, UserId};
 use crate::mimei::rights::{Right, Rights};
 use crate::mimei::shape::Reserved;
 use crate::mimei::signer::Signer;
+use crate::order;
 use crate::sign::SignKey;
 use crate::time::Millis;
 
@@ -47,11 +48,11 @@ pub struct AccessChange {
 impl AccessView {
     pub(super) fn new(chain: &AccessChain, path: Vec<AccessId>, removed: Removed, losing: Vec<AccessId>) -> Self {
         let records = path.iter().map(|id| &chain.nodes[id].signed.body);
-        let accepted = records.flat_map(|record| record.accepted.iter().copied()).collect();
+        let accepted = order::gather(records.flat_map(|record| record.accepted.iter().copied()));
         let newest = path.last().map(|id| &chain.nodes[id]);
         let mut rulers: Vec<(u64, UserId)> =
             newest.iter().flat_map(|node| node.since.iter().map(|(user, since)| (*since, *user))).collect();
-        rulers.sort_unstable();
+        order::sort(&mut rulers);
         let newest = newest.map(|node| node.signed.body.clone());
         let mut audiences = newest.as_ref().map(|record| record.audiences.clone()).unwrap_or_default();
         for audience in &mut audiences {
@@ -61,7 +62,7 @@ impl AccessView {
         Self {
             mimei: chain.mimei,
             author: chain.author,
-            on_path: path.iter().copied().collect(),
+            on_path: order::gather(path.iter().copied()),
             path,
             newest,
             audiences,
@@ -155,12 +156,12 @@ impl AccessView {
         decides.truncate(crate::mimei::limits::DECIDES_MAX);
         audiences.retain(|audience| kept.iter().all(|kept| kept.who != audience.who));
         audiences.extend(kept);
-        audiences.sort_unstable_by_key(|audience| audience.who);
-        accepted.sort_unstable();
+        order::sort_by_key(&mut audiences, |audience| audience.who);
+        order::sort(&mut accepted);
         accepted.dedup();
-        relays.sort_unstable();
+        order::sort(&mut relays);
         relays.dedup();
-        mirrors.sort_unstable();
+        order::sort(&mut mirrors);
         mirrors.dedup();
         AccessRecord {
             by,

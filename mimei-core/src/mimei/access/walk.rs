@@ -28,6 +28,7 @@ use super::view::AccessView;
 use crate::cid::{AccessId, EntryId, UserId};
 use crate::mimei::rights::{Right, Rights};
 use crate::mimei::signer::Logs;
+use crate::order;
 
 /// A device's place in its user's log: the lower, the more senior.
 type Place = (u64, EntryId);
@@ -144,7 +145,7 @@ impl<'a> Walk<'a> {
             }
             open.extend(children);
         }
-        leaves.sort_unstable();
+        order::sort(&mut leaves);
         leaves
     }
 }
@@ -164,10 +165,10 @@ fn taken(prev: &AccessRecord, next: &AccessRecord, who: &Who) -> Rights {
 type Signers = BTreeMap<AccessId, BTreeMap<UserId, Place>>;
 
 fn signers(chain: &AccessChain, logs: &impl Logs) -> (Signers, BTreeSet<AccessId>) {
-    let mut order: Vec<_> = chain.nodes.iter().collect();
-    order.sort_unstable_by_key(|(id, node)| core::cmp::Reverse((node.signed.body.seq, **id)));
+    let mut newest_first: Vec<_> = chain.nodes.iter().collect();
+    order::sort_by_key(&mut newest_first, |(id, node)| core::cmp::Reverse((node.signed.body.seq, **id)));
     let (mut signers, mut counts) = (Signers::new(), BTreeSet::new());
-    for (id, node) in order {
+    for (id, node) in newest_first {
         let by = &node.signed.body.by;
         let mut here: BTreeMap<UserId, Place> = BTreeMap::new();
         for (user, place) in node.children.iter().flat_map(|child| &signers[child]) {

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::record::Head;
 use super::set::HeadSet;
 use crate::cid::HeadId;
+use crate::order;
 
 /// Heads to look at, the largest number first. Some are *covered*: they descend to nothing new.
 #[derive(Default)]
@@ -88,7 +89,7 @@ impl HeadSet {
             }
             self.descend(&mut descent, &id, true);
         }
-        maximal.sort_unstable();
+        order::sort(&mut maximal);
         maximal
     }
 

@@ -10,6 +10,7 @@ use crate::mimei::limits::{HEAD_PREV_MAX, HEADS_MAX, SEEN_RELAYS_MAX};
 use crate::mimei::rights::Right;
 use crate::mimei::shape::strictly_rising;
 use crate::mimei::signer::{Logs, Proof, SignerError};
+use crate::order;
 use crate::sign::{Domain, SignKey, Signed};
 use crate::time::Millis;
 
@@ -173,7 +174,7 @@ impl HeadSet {
     pub fn equivocations(&self) -> impl Iterator<Item = (&SignKey, Vec<HeadId>)> {
         self.devices.iter().filter(|(_, of)| !of.unclean.is_empty()).map(|(device, of)| {
             let mut heads = of.unclean.clone();
-            heads.sort_unstable();
+            order::sort(&mut heads);
             (device, heads)
         })
     }

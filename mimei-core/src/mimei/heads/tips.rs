@@ -10,6 +10,7 @@ use crate::mimei::access::AccessView;
 use crate::mimei::limits::{HEAD_PREV_MAX, TIPS_SHOWN_MAX};
 use crate::mimei::rights::{Right, Rights};
 use crate::mimei::signer::{Logs, Signer};
+use crate::order;
 use crate::time::Millis;
 
 /// By what heads are judged.
@@ -106,7 +107,7 @@ impl HeadSet {
             }
             self.descend(&mut descent, &id, covered || is_tip);
         }
-        tips.sort_unstable_by_key(|tip| (core::cmp::Reverse(tip.seq), tip.id));
+        order::sort_by_key(&mut tips, |tip| (core::cmp::Reverse(tip.seq), tip.id));
         Tips(tips)
     }
 
@@ -117,7 +118,7 @@ impl HeadSet {
         let Tips(mut tips) = tips;
         tips.retain(|tip| !self.any_reaches(&draft.prev, &tip.id, tip.seq));
         tips.push(Tip { id, seq: draft.seq, last: draft.last, release: draft.release });
-        tips.sort_unstable_by_key(|tip| (core::cmp::Reverse(tip.seq), tip.id));
+        order::sort_by_key(&mut tips, |tip| (core::cmp::Reverse(tip.seq), tip.id));
         Tips(tips)
     }
 

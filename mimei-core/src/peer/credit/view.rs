@@ -9,6 +9,7 @@ use super::rows::{self, Sides};
 use super::{AccountView, CreditOutcome, Ledger, SponsoredView, ledger, own_user};
 use crate::cbor::Cbor;
 use crate::credit::Stop;
+use crate::order;
 use crate::peer::Shared;
 use crate::peer::items::{self, Fault};
 
@@ -21,7 +22,7 @@ pub(super) async fn accounts(shared: &Shared) -> Result<CreditOutcome, Fault> {
     for ledger in all(shared).await? {
         views.push(view(shared, &ledger).await?);
     }
-    views.sort_by_key(|view| !view.owes);
+    order::sort_by_key(&mut views, |view| !view.owes);
     Ok(CreditOutcome::Accounts(views))
 }
 

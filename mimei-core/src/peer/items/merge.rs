@@ -15,6 +15,7 @@ use super::fault::Fault;
 use crate::cid::{Cid, VersionId};
 use crate::map::{BatchEdit, Builder, Clash, EditStep, Merge, Outcome, Salt, Value, Verdict};
 use crate::mimei::{FileName, Kind, StateKey, VERSION_PARENTS_MAX};
+use crate::order;
 use crate::peer::Shared;
 use crate::seal::StoredBlock;
 
@@ -45,7 +46,7 @@ pub(super) async fn base(shared: &Shared, item: &Item) -> Result<Base, Fault> {
             join(shared, item, &mut base, &tips[..at], other).await?;
         }
     }
-    tips.sort_unstable();
+    order::sort(&mut tips);
     base.parents = tips;
     Ok(base)
 }
@@ -158,7 +159,7 @@ async fn keep_twice(
         edits.push((StateKey::File(second.clone()).to_bytes(), Some(value)));
         names.push(second);
     }
-    edits.sort_by(|a, b| a.0.cmp(&b.0));
+    order::sort_by_key(&mut edits, |edit| edit.0.clone());
     edits.dedup_by(|a, b| a.0 == b.0);
     let mut edit = BatchEdit::new(root, salt, edits).map_err(Fault::argument)?;
     let root = nodes
@@ -201,7 +202,7 @@ fn common_ancestors(item: &Item, joined: &[VersionId], other: &VersionId) -> Vec
         lineage(item, core::slice::from_ref(other)).into_iter().filter(|id| ours.contains(id)).collect();
     let state = item.state();
     // Of equal numbers the lowest id first, so that every device takes the same.
-    common.sort_by_key(|id| (Reverse(state.versions.get(id).map(|version| version.body.number)), *id));
+    order::sort_by_key(&mut common, |id| (Reverse(state.versions.get(id).map(|version| version.body.number)), *id));
     let mut covered = BTreeSet::new();
     let mut newest = Vec::new();
     for id in common {

@@ -14,6 +14,7 @@ use crate::limits::SCAN_ROWS_MAX;
 use crate::link::At;
 use crate::map::{Map, Range};
 use crate::mimei::{Audience, Contents, Kind, PIECE_BYTES, Piece, Right, Rights, StateKey};
+use crate::order;
 use crate::peer::Shared;
 use crate::store::{Scan, Table};
 
@@ -46,7 +47,7 @@ pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
             parents: signed.body.parents.clone(),
         })
         .collect();
-    versions.sort_by_key(|version| (version.number, version.version));
+    order::sort_by_key(&mut versions, |version| (version.number, version.version));
     ItemView {
         mimei: item.id,
         kind: state.genesis.kind,

@@ -11,6 +11,7 @@ use crate::limits::{RECORDS_BYTES_MAX, VERSIONS_MAX};
 use crate::mimei::{
     AccessChain, AccessRecord, AccessView, Genesis, Head, HeadSet, Judge, Tips, Version, check_version,
 };
+use crate::order;
 use crate::sign::Signed;
 use crate::time::Millis;
 use crate::wire::{Has, KnownLog, LogPart, Records};
@@ -162,7 +163,7 @@ impl State {
             found.push(version);
         }
         // Numbers rise from parent to child.
-        found.sort_by_key(|version| version.body.number);
+        order::sort_by_key(&mut found, |version| version.body.number);
         found
     }
 }

@@ -10,6 +10,7 @@ use crate::cbor::Cbor;
 use crate::cid::Cid;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, HAVE_CIDS_MAX, SCAN_ROWS_MAX};
 use crate::mimei::Right;
+use crate::order;
 use crate::peer::calls::{self, Call};
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::credit::{self, Spend};
@@ -168,7 +169,7 @@ async fn missing_below(
         if level.is_empty() {
             break;
         }
-        level.sort_unstable();
+        order::sort(&mut level);
         level.dedup();
         let lacking = lacking(shared, item, connection, &level).await?;
         if depths.len() + lacking.len() > REFILL_CIDS_MAX {
@@ -185,7 +186,7 @@ async fn missing_below(
         }
     }
     let mut found: Vec<(Cid, usize)> = depths.into_iter().collect();
-    found.sort_by_key(|(_, depth)| Reverse(*depth));
+    order::sort_by_key(&mut found, |(_, depth)| Reverse(*depth));
     Ok(Some(found.into_iter().map(|(cid, _)| cid).collect()))
 }
 

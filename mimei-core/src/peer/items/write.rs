@@ -19,6 +19,7 @@ use crate::mimei::{
     Contents, FileName, Genesis, Kind, PIECE_BYTES, Piece, Proof, Reserved, Right, Rights, Signer, StateKey, Version,
     auto_name, pieces,
 };
+use crate::order;
 use crate::peer::Shared;
 use crate::seal::BlockToSeal;
 use crate::sign::{Domain, Signed};
@@ -363,7 +364,7 @@ pub(super) fn signer(shared: &Shared, item: &Item, right: Rights) -> Result<Sign
     let (state, now) = (item.state(), shared.effects.now());
     let (user, device) = (shared.log.borrow().user(), shared.device);
     let mut log = shared.log.borrow().newest();
-    log.sort_unstable();
+    order::sort(&mut log);
     let vault = shared.vault.borrow();
     let proof = if state.view.rights_of(&user, now).has_all(right) {
         None
