@@ -1,10 +1,14 @@
 // The relay and the way that this page was told to use stand in its URL, so that they survive a reload and can be seen.
 import type { Way } from "mimei";
+import { writable } from "svelte/store";
 
 /** The relay pasted by the person, if any. */
 export function chosenRelay(): string | undefined {
   return new URLSearchParams(location.search).get("relay") ?? undefined;
 }
+
+/** Whether the page was told to use another relay than that of its site. */
+export const isOtherRelay = writable(chosenRelay() !== undefined);
 
 /** `undefined`: the relay of this site. */
 export function chooseRelay(address: string | undefined): void {
@@ -12,6 +16,7 @@ export function chooseRelay(address: string | undefined): void {
   if (address === undefined) url.searchParams.delete("relay");
   else url.searchParams.set("relay", address);
   history.replaceState(null, "", url);
+  isOtherRelay.set(address !== undefined);
 }
 
 /** `?way=` keeps to one way, to try it out. */

@@ -45,7 +45,7 @@ export interface Credit {
   /**
    * Uses an invite, or a page's URL that holds one, and resolves with the account that it led to. The tab connects to
    * the invite's relay and stays with it; if the invite is refused, it goes back to its relays. Doing it again leads
-   * to the same line. Rejects with `invite.invalid`, `invite.used`, or with why the relay cannot be reached.
+   * to the same line. Rejects with `invite.invalid`, `invite.used`, `invite.unknown`, or with why the relay cannot be reached.
    */
   accept(invite: string, options?: { signal?: AbortSignal }): Promise<Account>;
   /** Pays for what others are served, in place of what was promised for the same before. It goes on while one is away. */

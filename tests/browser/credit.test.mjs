@@ -30,9 +30,9 @@ test("opening an invite makes identity, line and contact in one step", async (t)
   const link = await invite(relay, { space: "5M", traffic: "50M/month", name: "Ada" });
   const page = await joined(t, link);
   assert.equal(await at(page, "invite-done").innerText(), "You have 50 MB of traffic a month and 5.0 MB of space at this relay.");
+  assert.equal(new URL(page.url()).hash, "", "the invite is seen no longer");
   await look(page, "invited");
   await at(page, "invite-close").click();
-  assert.equal(new URL(page.url()).hash, "", "the invite is seen no longer");
   assert.equal(await demo.value(page, "credit-limit"), "50000000");
   assert.match(await owner(relay, "credit"), /^Ada +0 bytes +50 MB/m);
 
@@ -42,6 +42,42 @@ test("opening an invite makes identity, line and contact in one step", async (t)
   await at(late, "invite-join").click();
   assert.equal((await files.problem(late, "invite-error")).code, "invite.used");
   for (const each of [page, late]) assert.deepEqual(each.complaints, []);
+});
+
+test("an invite that the relay does not know, or that is cut off, says so", async (t) => {
+  const relay = await house(t);
+  const link = await invite(relay);
+  const secret = link.slice(-52);
+  const altered = link.slice(0, -52) + (secret.startsWith("a") ? "b" : "a") + secret.slice(1);
+  const page = await newPage(t, browser);
+  await page.goto(altered);
+  await demo.state(page, "online");
+  await at(page, "invite-join").click();
+  assert.equal((await files.problem(page, "invite-error")).code, "invite.unknown");
+  const other = await newPage(t, browser);
+  await other.goto(link.slice(0, -10));
+  assert.equal((await files.problem(other, "invite-error")).code, "invite.invalid");
+  await at(page, "invite-paste").waitFor();
+});
+
+test("an invite of another relay moves the page there, and there is a way back", async (t) => {
+  const [relay, site] = [await house(t), await startRelay(t)];
+  const link = await invite(relay);
+  const page = await newPage(t, browser);
+  await demo.openOnline(page, site.origin);
+  await at(page, "credit-limit").waitFor();
+  assert.equal(await at(page, "invite-paste").isVisible(), false, "who has an account is not asked for an invite");
+  await at(page, "link-input").fill(link.slice(link.indexOf("mimei:"))); // As people do.
+  await at(page, "link-open").click();
+  await at(page, "invite-join").click();
+  await at(page, "invite-done").waitFor();
+  await demo.shows(page, "relay-id", relay.user);
+  assert.equal(await demo.value(page, "credit-limit"), "100000000");
+  await page.reload();
+  await demo.shows(page, "relay-id", relay.user);
+  await at(page, "relay-own").click();
+  await demo.shows(page, "relay-id", site.user);
+  assert.equal(await at(page, "relay-own").count(), 0);
 });
 
 test("a stranger reads by link at the author's expense, and stores nothing", async (t) => {
@@ -57,6 +93,8 @@ test("a stranger reads by link at the author's expense, and stores nothing", asy
   await demo.state(stranger, "online");
   await files.drop(stranger, at(stranger, "share-zone"), [files.file("mine.txt", "not yet")]);
   await at(stranger, "item").waitFor();
+  await demo.shows(stranger, "item-sending", "paused");
+  assert.match(await at(stranger, "item-sending").innerText(), /^Paused, \d+ pieces? to go: this relay keeps nothing for you; ask its owner for an invite/);
   assert.match(await at(stranger, "credit-none").innerText(), /ask its owner for an invite/);
   // The invite is pasted; what waited is sent.
   await at(stranger, "invite-paste").fill(await invite(relay, { name: "Bob" }));

@@ -7,6 +7,7 @@ export function inviteHere(): string | undefined {
 
 /** It was used, or is not wanted: it need not be seen over anybody's shoulder any longer. */
 export function forgetInvite(): void {
+  if (inviteHere() === undefined) return; // It was pasted, and the URL shows something else.
   const url = new URL(location.href);
   url.hash = "";
   history.replaceState(null, "", url);
