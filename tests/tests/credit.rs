@@ -156,6 +156,28 @@ fn an_upload_pauses_at_the_limit_and_goes_on_by_itself_when_the_line_is_raised()
 }
 
 #[test]
+fn where_space_ends_it_is_said_and_what_is_kept_is_counted_at_once() {
+    let mut desk = house(14, 0);
+    let author = member(&mut desk, 1, terms(100 * MB, MB));
+    let debtor = user(&desk, author);
+    let small = desk.create(author.node, Kind::File, "small", false);
+    desk.save(author.node, small, None, &bytes(14, 400_000)).unwrap();
+    desk.settle(author.node, small).unwrap();
+    let stored = own(&mut desk, author.node).stored;
+    assert_eq!(stored, at_relay(&mut desk, debtor).stored, "no statement came since");
+    assert!(stored > 400_000);
+    let large = desk.create(author.node, Kind::File, "large", false);
+    desk.save(author.node, large, None, &bytes(15, 2 * MB)).unwrap();
+    desk.settle(author.node, large).unwrap_err();
+    let stop = own(&mut desk, author.node).stop.unwrap();
+    assert!(stop.contains("ask its owner for more room"), "{stop}");
+    grant(&mut desk, debtor, terms(100 * MB, 10 * MB));
+    desk.sim.run_for(20_000);
+    assert!(!desk.view(author.node, large).is_waiting, "it did not go on");
+    assert_eq!(own(&mut desk, author.node).stop, None);
+}
+
+#[test]
 fn both_sides_count_the_same_and_signatures_cover_it() {
     let mut desk = house(4, 0);
     let author = member(&mut desk, 1, terms(400 * MB, 50 * MB));

@@ -3,12 +3,14 @@
 //! A [`Ledger`] is one account in memory. Whoever changes its records holds its lock; counts change at once and
 //! reach the store with the next record, or after so many bytes, so that a crash costs whoever counts little.
 
+mod charge;
 mod commands;
 mod creditor;
 mod debtor;
 mod news;
 mod owner;
 mod pay;
+mod promises;
 mod rows;
 mod view;
 
@@ -16,12 +18,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use core::cell::{Cell, Ref, RefCell, RefMut};
 
+use charge::charge_visitor;
+pub(super) use charge::{charge, flush};
 pub use commands::{AccountView, Blocked, CreditCommand, CreditOutcome, CreditPolicy, NewInvite, SponsoredView, Terms};
-use creditor::charge_visitor;
-pub(super) use creditor::{accept, charge, credit, flush, has_room_for, mandate, pay, space_of};
+pub(super) use creditor::{accept, credit, mandate, pay};
 pub(super) use debtor::{keep_asking, met, sponsor_shares, told};
 pub(super) use owner::{blocked_user, is_blocked, load_blocked};
 pub(super) use pay::{Spend, cover, payer, refused};
+pub(super) use promises::{has_room_for, space_of};
 
 use super::items::{self, Fault};
 use super::task::{Lock, LockGuard};

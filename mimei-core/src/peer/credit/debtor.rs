@@ -125,6 +125,7 @@ async fn take(shared: &Shared, ledger: &Ledger, statement: Statement) -> Result<
     let now = shared.effects.now();
     let before = ledger.account().numbers(now);
     let brings_news = !news.is_empty();
+    let known_stored = ledger.row.borrow().as_ref().map_or(0, |row| row.stored);
     let row = super::AccountRow { stored, ..ledger.row_or_new(shared) };
     let is_new_row = ledger.row.borrow().as_ref() != Some(&row);
     if brings_news || (is_new_row && ledger.account().line().is_some()) {
@@ -139,11 +140,12 @@ async fn take(shared: &Shared, ledger: &Ledger, statement: Statement) -> Result<
         ledger.talk.is_disputed.set(!takes(&mut account, shared, served));
     }
     drop(lock);
+    let is_otherwise = stored != ledger.talk.stored.replace(0).saturating_add(known_stored);
     ledger.talk.prices.set(Some(prices.body.traffic));
     ledger.talk.acknowledged.set(acknowledged);
     if ledger.talk.is_disputed.get() {
         say_stop(shared, ledger, alloc::format!("{}", disputed()));
-    } else if brings_news || ledger.account().numbers(now) != before {
+    } else if brings_news || is_otherwise || ledger.account().numbers(now) != before {
         // Whatever it was that kept work from going on, it may be over.
         ledger.talk.stop.take();
         shared.effects.event(Event::CreditChanged);

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::creditor::{give_line, give_receipt, tell};
+use super::promises::{give_line, give_receipt, tell};
 use super::rows::{self, InviteRow};
 use super::{Blocked, CreditOutcome, NewInvite, Terms, ledger, own_user, view};
 use crate::cbor::Cbor;

@@ -48,6 +48,8 @@ pub(super) struct Talk {
     is_paying: Cell<bool>,
     /// What the creditor asks for its work.
     pub(super) prices: Cell<Option<Ratio>>,
+    /// Bytes of blocks that the creditor took since it last said what it keeps.
+    pub(super) stored: Cell<u64>,
     /// Blocks that were refused one after the other although there seemed to be room.
     refused: Cell<u32>,
     /// Why nothing goes on.
@@ -69,13 +71,23 @@ impl Spend {
     }
 
     /// The block came, or was taken: so many bytes.
-    pub(in crate::peer) fn done(self, bytes: u64) {
+    pub(in crate::peer) fn done(self, shared: &Shared, bytes: u64) {
         if let Some(ledger) = &self.ledger {
             let amount = ledger.talk.prices.get().unwrap_or(Ratio::ONE).of(bytes);
             ledger.account_mut().serve(self.device, amount);
             ledger.talk.refused.set(0);
-            ledger.talk.stop.take();
+            if ledger.talk.stop.take().is_some() {
+                shared.effects.event(Event::CreditChanged);
+            }
         }
+    }
+
+    /// A block of one's own was taken and lies there now.
+    pub(in crate::peer) fn stored(self, shared: &Shared, bytes: u64) {
+        if let Some(ledger) = &self.ledger {
+            ledger.talk.stored.set(ledger.talk.stored.get().saturating_add(bytes));
+        }
+        self.done(shared, bytes);
     }
 }
 
@@ -185,6 +197,11 @@ pub(in crate::peer) async fn refused(
             say_stop(shared, &ledger, message.clone());
             let code = if code == RefusalCode::Unpaid { "credit.none" } else { "credit.paused" };
             Err(Fault::rule(code, message))
+        }
+        (Payer::Asker, RefusalCode::Full) => {
+            let ledger = ledger(shared, creditor, own_user(shared)).await?;
+            say_stop(shared, &ledger, message);
+            Err(CommandError::Refused(refusal).into())
         }
         _ => Err(CommandError::Refused(refusal).into()),
     }

@@ -39,7 +39,7 @@ async fn view(shared: &Shared, ledger: &Ledger) -> Result<AccountView, Fault> {
     let owes = debtor == own_user(shared);
     let row = ledger.row.borrow().clone();
     let stored = match &row {
-        Some(row) if owes => row.stored,
+        Some(row) if owes => row.stored.saturating_add(ledger.talk.stored.get()),
         _ => items::usage_of(shared, &debtor).await?,
     };
     let (account, now) = (ledger.account(), shared.effects.now());

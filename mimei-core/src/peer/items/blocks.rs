@@ -246,7 +246,7 @@ async fn arrived(
             }
             Err(error) => return Err(error.into()),
         };
-        spend.done(bytes.len() as u64);
+        spend.done(shared, bytes.len() as u64);
         let opened = shared.vault.borrow().open(&item.id, &cid, &bytes)?;
         // A cache: reading goes on without it.
         let _ = shared.effects.apply(Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() }).await;

@@ -14,7 +14,7 @@ use crate::order;
 use crate::peer::calls::{self, Call};
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::credit::{self, Spend};
-use crate::peer::{CommandError, Shared};
+use crate::peer::{CommandError, Event, Shared};
 use crate::seal::Block;
 use crate::store::{Batch, RowKey, Scan, Table};
 use crate::wire::{Answer, Ask, Has, HaveAsk, Payer, PutAsk, RefusalCode};
@@ -220,6 +220,11 @@ impl Sending<'_> {
         Ok(())
     }
 
+    /// Whether what is sent takes room of this user.
+    fn is_own(&self) -> bool {
+        self.item.state().genesis.author == self.shared.log.borrow().user()
+    }
+
     async fn finish(mut self) -> Result<(), Fault> {
         loop {
             while let Some(block) = self.underway.pop_front() {
@@ -227,6 +232,8 @@ impl Sending<'_> {
             }
             let again = core::mem::take(&mut self.again);
             if again.is_empty() {
+                // What is kept for this user has grown.
+                self.shared.effects.event(Event::CreditChanged);
                 return Ok(());
             }
             for (row, cid) in again {
@@ -240,7 +247,8 @@ impl Sending<'_> {
     async fn acknowledged(&mut self, block: Underway) -> Result<(), Fault> {
         let Underway { row, cid, call, payer, spend, length } = block;
         match call.reply(self.shared, self.connection).await {
-            Ok(Reply::Answer(Answer::Done(_))) => spend.done(length),
+            Ok(Reply::Answer(Answer::Done(_))) if self.is_own() => spend.stored(self.shared, length),
+            Ok(Reply::Answer(Answer::Done(_))) => spend.done(self.shared, length),
             Ok(_) => return Err(CommandError::WrongAnswer.into()),
             // Those that name it are refused, too, and all come again in the same order.
             Err(CommandError::Refused(refusal)) if refusal.code == RefusalCode::Missing && !self.again.is_empty() => {
