@@ -8,16 +8,20 @@
 
 mod account;
 mod amount;
+mod error;
 mod invite;
 mod pool;
 mod records;
 mod verify;
 
-pub use account::{Account, CreditError, Lane, Numbers, Sponsored, Stop};
+pub use account::{Account, Lane, Numbers, Sponsored};
 pub use amount::Amount;
+pub use error::{CreditError, Stop};
 pub use invite::{Invite, InviteError, InviteKeyUse, InviteSecret};
 pub use pool::Pool;
 pub use records::{CreditRecord, Iou, Line, Mandate, Prices, Ratio, Reason, Receipt, Renewal, Unit, UseOfLink, What};
+
+use crate::limits::LOG_ENTRIES_MAX;
 
 /// What a creditor serves beyond what was signed, in bytes, at most.
 pub const TAIL_BYTES_MAX: u64 = 256 << 10;
@@ -29,8 +33,8 @@ pub const WINDOW_BYTES_MAX: u64 = 4 << 20;
 pub const WINDOW_PARTS: u64 = 16;
 /// Of a limit, the part from which a person is warned: 4 fifths.
 pub const NEAR_FIFTHS: u64 = 4;
-/// Devices of one debtor that owe: as many as an identity has entries is never reached.
-pub const LANES_MAX: usize = 256;
+/// Devices of one debtor that owe: as many as its identity log has entries, so that no device is one too many.
+pub const LANES_MAX: usize = LOG_ENTRIES_MAX;
 /// Mandates of one debtor with one creditor.
 pub const MANDATES_MAX: usize = 1024;
 /// Milliseconds of a day.

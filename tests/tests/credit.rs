@@ -325,6 +325,28 @@ fn a_relay_restored_from_an_older_copy_gets_its_own_signatures_back() {
 }
 
 #[test]
+fn a_relay_that_lost_a_line_and_gave_another_under_its_number_is_followed() {
+    let mut desk = house(16, 0);
+    let author = member(&mut desk, 1, terms(20 * MB, 50 * MB));
+    let debtor = user(&desk, author);
+    let backup = desk.sim.node(desk.relay).store.backup();
+    grant(&mut desk, debtor, terms(90 * MB, 60 * MB));
+    desk.sim.run_for(1_000);
+    let relay = desk.relay;
+    desk.sim.crash(relay);
+    desk.sim.node_mut(relay).store = backup;
+    desk.sim.restart(relay);
+    // The same serial as the one that it lost.
+    grant(&mut desk, debtor, terms(30 * MB, 50 * MB));
+    desk.dial(author.node);
+    desk.sim.run_for(20_000);
+    assert_eq!(own(&mut desk, author.node).numbers.limit, 30 * MB, "what a line is worth is for its creditor to say");
+    let mimei = desk.create(author.node, Kind::File, "film", false);
+    desk.save(author.node, mimei, None, &bytes(16, MB)).unwrap();
+    desk.settle(author.node, mimei).unwrap();
+}
+
+#[test]
 fn a_crash_on_either_side_costs_no_more_than_a_tail_and_a_window() {
     for seed in 0..4 {
         let mut desk = house(100 + seed, 0);

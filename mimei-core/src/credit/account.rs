@@ -1,14 +1,11 @@
 //! What lies between one creditor and one debtor, and what follows from it.
 
 use alloc::collections::BTreeMap;
-use core::fmt;
 
+use super::error::{CreditError, Stop};
 use super::records::{Iou, Line, Mandate, Receipt, What};
-use super::{
-    Amount, DAY_MS, LANES_MAX, MANDATES_MAX, NEAR_FIFTHS, TAIL_BYTES_MAX, TAIL_PARTS, WINDOW_BYTES_MAX, WINDOW_PARTS,
-};
+use super::{DAY_MS, LANES_MAX, MANDATES_MAX, NEAR_FIFTHS, TAIL_BYTES_MAX, TAIL_PARTS, WINDOW_BYTES_MAX, WINDOW_PARTS};
 use crate::cid::UserId;
-use crate::mimei::SignerError;
 use crate::sign::{SignKey, Signed};
 use crate::time::Millis;
 
@@ -77,7 +74,7 @@ impl Sponsored {
 
     /// Whether its time is over.
     pub fn has_ended(&self, now: Millis) -> bool {
-        self.mandate.body.until.is_some_and(|until| until <= now)
+        self.mandate.body.has_ended(now)
     }
 }
 
@@ -110,82 +107,17 @@ impl Numbers {
     pub fn is_near(&self) -> bool {
         self.limit > 0 && u128::from(self.exposure) * 5 >= u128::from(self.limit) * u128::from(NEAR_FIFTHS)
     }
-}
 
-/// Why work does not go on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stop {
-    /// There is no line.
-    NoLine,
-    /// The line has ended.
-    Ended,
-    /// So much was served that must be signed for first.
-    Unsigned,
-    /// The line is used up.
-    Limit(u64),
-    /// Nobody gave a mandate for it.
-    NoMandate,
-    /// The mandate has ended or is used up.
-    MandateUsedUp,
-    /// The mandate is used up for today.
-    MandateToday,
-}
+    fn before_settling(&self) -> u128 {
+        [self.signed, self.unsigned, self.owed, self.reserved].map(u128::from).iter().sum()
+    }
 
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoLine => f.write_str("the relay gives you no credit; ask its owner for an invite"),
-            Self::Ended => f.write_str("your credit line has ended; ask the relay's owner to renew it"),
-            Self::Unsigned => f.write_str("the relay waits for your device's signature for what it served"),
-            Self::Limit(limit) => write!(
-                f,
-                "your credit line of {} is used up; ask the relay's owner to raise it. It goes on by itself then",
-                Amount(*limit)
-            ),
-            Self::NoMandate => {
-                f.write_str("nobody pays for visitors here; ask who sent the link, or the relay's owner")
-            }
-            Self::MandateUsedUp => f.write_str("who shared this pays for no more readers; ask them to raise it"),
-            Self::MandateToday => f.write_str(
-                "who shared this pays for no more readers today; try again tomorrow or ask them to raise it",
-            ),
-        }
+    /// What may stand beside so much else that is not settled.
+    fn room_beside(&self, others: u128) -> u64 {
+        let room = (u128::from(self.limit) + u128::from(self.settled)).saturating_sub(others);
+        u64::try_from(room).unwrap_or(u64::MAX)
     }
 }
-
-impl core::error::Error for Stop {}
-
-/// Why a record was refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CreditError {
-    /// It is between others.
-    OtherParties,
-    /// It is not by whom it says.
-    Signer(SignerError),
-    /// It takes back what was signed before.
-    Shrinks,
-    /// Another one with the same serial is known.
-    SameSerial,
-    /// Its numbers contradict each other.
-    BadNumbers,
-    /// There are more lanes or mandates than an account may have.
-    TooMany,
-}
-
-impl fmt::Display for CreditError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherParties => f.write_str("the record is about an account of others"),
-            Self::Signer(error) => write!(f, "the record was refused: {error}"),
-            Self::Shrinks => f.write_str("what was signed before cannot be taken back"),
-            Self::SameSerial => f.write_str("another record with the same serial is known; look again"),
-            Self::BadNumbers => f.write_str("the numbers of the record contradict each other"),
-            Self::TooMany => f.write_str("the account has as many devices or mandates as it may"),
-        }
-    }
-}
-
-impl core::error::Error for CreditError {}
 
 /// An account as one side knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -261,10 +193,10 @@ impl Account {
         let owed = used.saturating_sub(self.folded());
         let reserved = sum(&mut self.sponsored.values().map(|sponsored| sponsored.reserved(now)));
         let settled = self.receipt.as_ref().map_or(0, |receipt| receipt.body.total);
-        let all = [signed, unsigned, owed, reserved].map(u128::from).iter().sum::<u128>();
-        let exposure = u64::try_from(all.saturating_sub(u128::from(settled))).unwrap_or(u64::MAX);
         let limit = self.line.as_ref().map_or(0, |line| line.body.limit);
-        Numbers { limit, signed, settled, unsigned, owed, reserved, exposure }
+        let numbers = Numbers { limit, signed, settled, unsigned, owed, reserved, exposure: 0 };
+        let exposure = numbers.before_settling().saturating_sub(u128::from(settled));
+        Numbers { exposure: u64::try_from(exposure).unwrap_or(u64::MAX), ..numbers }
     }
 
     fn folded(&self) -> u64 {
@@ -353,8 +285,21 @@ impl Account {
         }
     }
 
+    /// Whether the line has room for what a mandate would reserve beyond the one that it follows. One that is taken
+    /// without room stops everything until it has ended or is lowered.
+    pub fn may_mandate(&self, mandate: &Mandate, now: Millis) -> Result<(), Stop> {
+        let limit = self.stands(now)?.limit;
+        let known = self.sponsored.get(&mandate.what);
+        let (used, reserved) = known.map_or((0, 0), |known| (known.used, known.reserved(now)));
+        let numbers = self.numbers(now);
+        let others = numbers.before_settling() - u128::from(reserved.min(numbers.reserved));
+        let wanted = if mandate.has_ended(now) { 0 } else { mandate.total.saturating_sub(used) };
+        if wanted > reserved && wanted > numbers.room_beside(others) { Err(Stop::Limit(limit)) } else { Ok(()) }
+    }
+
     /// What `device` signs next, as total and the folded part of it: what it was served, what was sponsored as far
-    /// as the mandates allow, and `ahead` beyond that as far as the limit allows. None if that is nothing new.
+    /// as the mandates allow, and `ahead` beyond that as far as the limit allows, nothing if the line does not stand.
+    /// None if that is nothing new.
     pub fn to_sign(&self, device: &SignKey, ahead: u64, now: Millis) -> Option<(u64, u64)> {
         let lane = self.lane(device);
         let numbers = self.numbers(now);
@@ -362,10 +307,10 @@ impl Account {
         let unfolded = allowed.fold(0, u64::saturating_add).saturating_sub(self.folded());
         let folded = lane.folded().saturating_add(unfolded);
         let due = lane.served.saturating_add(folded);
-        // Everything else of the exposure stays as it is.
-        let others = u128::from(numbers.signed - lane.total()) + u128::from(numbers.reserved);
-        let room = (u128::from(numbers.limit) + u128::from(numbers.settled)).saturating_sub(others);
-        let room = u64::try_from(room).unwrap_or(u64::MAX);
+        let ahead = if self.stands(now).is_ok() { ahead } else { 0 };
+        // Of the exposure, the lane and what is folded now become the new total; the rest stays as it is.
+        let replaced = [lane.total(), lane.unsigned(), unfolded.min(numbers.owed)].map(u128::from).iter().sum();
+        let room = numbers.room_beside(numbers.before_settling().saturating_sub(replaced));
         let total = due.saturating_add(ahead).min(room).max(due).max(lane.total());
         ((total, folded) != (lane.total(), lane.folded())).then_some((total, folded))
     }
@@ -375,7 +320,13 @@ impl Account {
         if line.body.by.user != self.creditor || line.body.debtor != self.debtor {
             return Err(CreditError::OtherParties);
         }
-        let is_newer = self.line.as_ref().is_none_or(|known| line.body.serial > known.body.serial);
+        if line.body.renews.is_some_and(|renewal| renewal.days == 0) {
+            return Err(CreditError::BadNumbers);
+        }
+        let is_newer = match &self.line {
+            Some(known) => is_newer(&line.body, &known.body, |line| line.serial, self.is_debtors)?,
+            None => true,
+        };
         if is_newer {
             self.line = Some(line);
         }
@@ -387,15 +338,20 @@ impl Account {
         if receipt.body.by.user != self.creditor || receipt.body.debtor != self.debtor {
             return Err(CreditError::OtherParties);
         }
-        let known = self.receipt.as_ref().map_or((0, 0), |known| (known.body.serial, known.body.total));
-        if receipt.body.serial <= known.0 {
-            return Ok(false);
-        }
-        if receipt.body.total < known.1 {
-            return Err(CreditError::Shrinks);
-        }
         if receipt.body.amount > receipt.body.total {
             return Err(CreditError::BadNumbers);
+        }
+        if let Some(known) = &self.receipt {
+            let is_same = receipt.body.serial == known.body.serial;
+            let is_more = receipt.body.total > known.body.total;
+            if !is_newer(&receipt.body, &known.body, |receipt| receipt.serial, self.is_debtors)?
+                || (is_same && !is_more)
+            {
+                return Ok(false);
+            }
+            if receipt.body.total < known.body.total {
+                return Err(CreditError::Shrinks);
+            }
         }
         self.receipt = Some(receipt);
         Ok(true)
@@ -417,13 +373,12 @@ impl Account {
             lane.iou = Some(iou);
             return Ok(true);
         };
-        if iou.body.serial < known.body.serial || iou.body == known.body {
+        if !is_newer(&iou.body, &known.body, |iou| iou.serial, self.is_debtors)? {
             return Ok(false);
         }
-        if iou.body.serial == known.body.serial {
-            if !self.is_debtors {
-                return Err(CreditError::SameSerial);
-            }
+        // Only the creditor's copy comes with a serial that is known already.
+        let is_same = iou.body.serial == known.body.serial;
+        if is_same {
             lane.iou = Some(iou);
             return Ok(true);
         }
@@ -447,20 +402,22 @@ impl Account {
             self.sponsored.insert(what, Sponsored::new(mandate));
             return Ok(true);
         };
-        if mandate.body.serial < known.mandate.body.serial || mandate.body == known.mandate.body {
+        if !is_newer(&mandate.body, &known.mandate.body, |mandate| mandate.serial, self.is_debtors)? {
             return Ok(false);
         }
-        if mandate.body.serial == known.mandate.body.serial {
-            if !self.is_debtors {
-                return Err(CreditError::SameSerial);
-            }
-            known.mandate = mandate;
-            return Ok(true);
-        }
-        if mandate.body.total < known.used {
+        let is_same = mandate.body.serial == known.mandate.body.serial;
+        if !is_same && mandate.body.total < known.used {
             return Err(CreditError::Shrinks);
         }
         known.mandate = mandate;
         Ok(true)
     }
+}
+
+/// By the serial. One serial cannot stand on two records, but where the other side's word counts.
+fn is_newer<T: PartialEq>(new: &T, known: &T, serial: impl Fn(&T) -> u64, yields: bool) -> Result<bool, CreditError> {
+    if serial(new) == serial(known) && new != known {
+        return if yields { Ok(true) } else { Err(CreditError::SameSerial) };
+    }
+    Ok(serial(new) > serial(known))
 }

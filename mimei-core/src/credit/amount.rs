@@ -9,7 +9,7 @@ const NAMES: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 < 1000 {
-            return write!(f, "{} bytes", self.0);
+            return write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" });
         }
         let mut tenths = self.0 / 100;
         let mut names = NAMES.iter();

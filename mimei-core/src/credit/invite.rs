@@ -105,8 +105,10 @@ impl Invite {
     /// Which part of it is damaged.
     pub fn find(text: &str) -> Result<Self, InviteError> {
         let text = text.trim();
-        let start = text.find(START).filter(|_| text.len() <= LINK_BYTES_MAX).ok_or(InviteError::NoInvite)?;
-        text[start..].parse()
+        let is_page = text.starts_with("https://") || text.starts_with("http://");
+        let text = if is_page { text.split_once('#').map_or("", |(_, fragment)| fragment) } else { text };
+        // Some programs escape a # inside of a fragment.
+        if text.contains('#') { text.parse() } else { text.replacen("%23", "#", 1).parse() }
     }
 }
 
@@ -126,7 +128,8 @@ impl FromStr for Invite {
     fn from_str(text: &str) -> Result<Self, InviteError> {
         let text = text.strip_prefix(START).filter(|_| text.len() <= LINK_BYTES_MAX).ok_or(InviteError::NoInvite)?;
         let (relay, secret) = text.split_once('#').ok_or(InviteError::Secret)?;
-        let relay = unescape(relay).ok_or(InviteError::NoInvite)?.parse().map_err(InviteError::Relay)?;
+        let relay = unescape(relay).ok_or(AddressError::Shape).and_then(|relay| relay.parse());
+        let relay = relay.map_err(InviteError::Relay)?;
         let bytes = base32().decode(secret.as_bytes()).map_err(|_| InviteError::Secret)?;
         let secret = bytes.try_into().map(InviteSecret).map_err(|_| InviteError::Secret)?;
         Ok(Self { relay, secret })

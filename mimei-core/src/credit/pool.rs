@@ -10,6 +10,8 @@ record! {
     pub struct Pool {
         /// When it was looked at last, by the creditor's clock.
         "at" => at: Millis,
+        /// What was filled beyond whole bytes, in parts of a byte of which a day has as many as milliseconds.
+        "rest" => rest: u64,
         /// What was drained and not filled again since.
         "used" => used: u64,
     }
@@ -17,19 +19,23 @@ record! {
 
 impl Pool {
     /// Drains so much at `now` from a pool that holds `size` and fills by `size` a day; says whether it had so much.
-    /// A clock that goes back fills nothing.
+    /// A clock that goes back fills nothing. If it goes back by more than a day, it was wrong before, and the pool
+    /// fills from the time that it shows now.
     pub fn drain(&mut self, amount: u64, size: u64, now: Millis) -> bool {
-        let passed = u128::from(now.0.saturating_sub(self.at.0));
-        let filled = passed * u128::from(size) / u128::from(DAY_MS);
-        if filled > 0 || self.used == 0 {
-            // What is less than a byte is not lost: the time for it goes on counting.
-            self.used = self.used.saturating_sub(u64::try_from(filled).unwrap_or(u64::MAX));
-            self.at = self.at.max(now);
-        }
-        let has_room = self.used.saturating_add(amount) <= size;
-        if has_room {
-            self.used += amount;
-        }
-        has_room
+        self.fill(size, now);
+        let used = self.used.checked_add(amount).filter(|used| *used <= size);
+        self.used = used.unwrap_or(self.used);
+        used.is_some()
+    }
+
+    fn fill(&mut self, size: u64, now: Millis) {
+        let passed = now.0.saturating_sub(self.at.0);
+        let parts = u128::from(passed) * u128::from(size) + u128::from(self.rest);
+        let filled = u64::try_from(parts / u128::from(DAY_MS)).unwrap_or(u64::MAX);
+        let is_full = filled >= self.used;
+        // A full pool holds no more, not even a part of a byte.
+        self.rest = if is_full { 0 } else { (parts % u128::from(DAY_MS)) as u64 };
+        self.used = self.used.saturating_sub(filled);
+        self.at = if self.at > now + DAY_MS { now } else { self.at.max(now) };
     }
 }

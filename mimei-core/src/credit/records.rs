@@ -21,7 +21,7 @@ record! {
     /// A debt that is settled by itself every so many days.
     #[derive(Copy)]
     pub struct Renewal {
-        /// After how many days, each time.
+        /// After how many days, each time; at least one.
         "days" => days: u64,
         /// How much at most.
         "amount" => amount: u64,
@@ -151,6 +151,13 @@ record! {
         "serial" => serial: u64,
         /// By whom they are served.
         "creditor" => creditor: UserId,
+    }
+}
+
+impl Mandate {
+    /// Whether its time is over.
+    pub fn has_ended(&self, now: Millis) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }
 

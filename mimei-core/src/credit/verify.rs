@@ -1,8 +1,10 @@
 //! Records of others enter an account here, verified.
 
-use super::account::{Account, CreditError};
+use super::account::Account;
+use super::error::CreditError;
 use super::records::{CreditRecord, Iou, Line, Mandate, Prices, Receipt};
-use crate::cid::UserId;
+use crate::cbor::Cbor;
+use crate::cid::{Cid, Codec, UserId};
 use crate::mimei::Logs;
 use crate::sign::Signed;
 
@@ -37,6 +39,16 @@ impl Account {
         take_iou, put_iou, Iou;
         /// Takes a mandate of the debtor; says whether it is newer than what is known.
         take_mandate, put_mandate, Mandate;
+    }
+}
+
+impl<T: CreditRecord> Signed<T> {
+    /// Whether its device is valid now, or the device's revocation names this record as standing.
+    ///
+    /// A creditor that is shown a line or a receipt of its own takes it only then: otherwise whoever has a device that
+    /// was stolen and revoked writes one for itself.
+    pub fn device_stands(&self, logs: &impl Logs) -> bool {
+        self.body.by().device_stands(&Cid::of(Codec::DagCbor, &self.to_cbor()), logs)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The side that serves: what it takes of its debtors, what it answers.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 
 use super::news::News;
 use super::promises::{give_line, lined, prices, renew, tell};
@@ -74,13 +73,23 @@ pub(in crate::peer) async fn credit(
     // What strangers sign is not kept: they could sign as much as they like.
     let is_known = line.is_some() || ledger.account().line().is_some();
     let (iou, receipt) = (iou.filter(|_| is_known), receipt.filter(|_| is_known));
-    let news = News { line, receipt, ious: iou.into_iter().collect(), mandates: Vec::new() };
-    if !news.is_empty() {
-        let logs = both_logs(shared, &remote.user).await.map_err(store_refusal)?;
-        let news = news.newer(&ledger.account(), &logs).map_err(refused)?;
-        if !news.is_empty() {
+    let logs = both_logs(shared, &remote.user).await.map_err(store_refusal)?;
+    // What it is shown of its own counts if its device still does: who has one that was revoked signs what it likes.
+    let line = line.filter(|line| line.device_stands(&logs));
+    let receipt = receipt.filter(|receipt| receipt.device_stands(&logs));
+    for news in [
+        News { line, ..News::default() },
+        News { receipt, ..News::default() },
+        News { ious: iou.into_iter().collect(), ..News::default() },
+    ] {
+        // The debtor learns from the answer that another one counts.
+        let newer = match news.newer(&ledger.account(), &logs) {
+            Err(CreditError::SameSerial | CreditError::Shrinks) => News::default(),
+            other => other.map_err(refused)?,
+        };
+        if !newer.is_empty() {
             let row = ledger.row_or_new(shared);
-            news.keep(shared, &ledger, row, Batch::default()).await.map_err(store_refusal)?;
+            newer.keep(shared, &ledger, row, Batch::default()).await.map_err(store_refusal)?;
         }
     }
     renew(shared, &ledger).await.map_err(store_refusal)?;
@@ -141,6 +150,9 @@ async fn take(shared: &Shared, remote: Remote, news: News) -> Result<(), Refusal
     let news = news.newer(&ledger.account(), &logs).map_err(refused)?;
     if news.is_empty() {
         return Ok(());
+    }
+    for mandate in &news.mandates {
+        ledger.account().may_mandate(&mandate.body, shared.effects.now()).map_err(stopped)?;
     }
     let row = ledger.row_or_new(shared);
     news.keep(shared, &ledger, row, Batch::default()).await.map_err(store_refusal)

@@ -20,8 +20,16 @@ const LABEL_BYTES_MAX: usize = 200;
 /// What may be stopped: all of it is kept in memory.
 const BLOCKED_MAX: usize = 1 << 16;
 
+fn check(terms: &Terms) -> Result<(), Fault> {
+    if terms.renews.is_some_and(|renews| renews.days == 0) {
+        return Err(Fault::argument("a line renews after one day or more"));
+    }
+    Ok(())
+}
+
 pub(super) async fn invite(shared: &Shared, new: NewInvite) -> Result<CreditOutcome, Fault> {
     let NewInvite { terms, label, uses, until, seed } = new;
+    check(&terms)?;
     if label.len() > LABEL_BYTES_MAX {
         return Err(Fault::argument("a label has at most 200 bytes"));
     }
@@ -36,6 +44,7 @@ pub(super) async fn invite(shared: &Shared, new: NewInvite) -> Result<CreditOutc
 }
 
 pub(super) async fn grant(shared: &Shared, debtor: UserId, terms: Terms) -> Result<CreditOutcome, Fault> {
+    check(&terms)?;
     if debtor == own_user(shared) {
         return Err(Fault::argument("a relay owes itself nothing"));
     }
