@@ -59,7 +59,7 @@ pub fn traffic(text: &str) -> Result<(u64, Option<Renewal>), AmountError> {
 /// # Errors
 /// If it is something else.
 pub fn days(text: &str) -> Result<Option<u64>, AmountError> {
-    let wrong = || AmountError(format!("`{text}` is no time; write it like 90d, 12w or never"));
+    let wrong = || AmountError(format!("`{text}` is no time; write it like 2027-01-31, 90d, 12w or never"));
     let text = text.trim();
     if text == "never" {
         return Ok(None);

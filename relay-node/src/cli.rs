@@ -11,6 +11,7 @@ mod progress;
 mod qr;
 mod show;
 mod unshare;
+mod waiting;
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -58,10 +58,10 @@ pub struct Flags {
     #[arg(long, env = "MIMEI_ANNOUNCE", value_delimiter = ',')]
     pub announce: Vec<SocketAddr>,
     /// What whoever comes may move without an invite, such as 10G/month [default: nothing]
-    #[arg(long, env = "MIMEI_WELCOME_TRAFFIC", requires = "welcome_space")]
+    #[arg(long, env = "MIMEI_WELCOME_TRAFFIC")]
     pub welcome_traffic: Option<String>,
     /// What whoever comes may keep here without an invite, such as 1G [default: nothing]
-    #[arg(long, env = "MIMEI_WELCOME_SPACE", requires = "welcome_traffic")]
+    #[arg(long, env = "MIMEI_WELCOME_SPACE")]
     pub welcome_space: Option<String>,
     /// What strangers may read in a day, all together [default: 1G]
     #[arg(long, env = "MIMEI_STRANGERS")]
@@ -228,6 +228,9 @@ mod tests {
         let welcome = load(file, Flags::default()).unwrap().credit.welcome.unwrap();
         assert_eq!((welcome.limit, welcome.space), (10_000_000_000, 1_000_000_000));
         assert!(load("welcome-traffic = \"10G\"", Flags::default()).is_err(), "nothing could be kept");
+        let flags = Flags { welcome_traffic: Some("20G".into()), ..Flags::default() };
+        let both = load(file, flags).unwrap().credit.welcome.unwrap();
+        assert_eq!((both.limit, both.space), (20_000_000_000, 1_000_000_000), "a flag beats its own setting alone");
         let error = load("strangers = \"many\"", Flags::default()).unwrap_err().to_string();
         assert!(error.contains("strangers") && error.contains("no size"), "{error}");
     }

@@ -8,6 +8,8 @@
 //! Whoever can open the socket is the owner: it lies in a directory that only its
 //! user enters (0700), and has mode 0600. One line of JSON asks, one answers.
 
+mod accounts;
+mod blocking;
 mod owner;
 
 use std::io;
@@ -26,16 +28,24 @@ use crate::driver::{Driver, DriverParts, now};
 use crate::keys::Keys;
 use crate::store::Store;
 
-pub use owner::{Block, Credit, Invite};
+pub(crate) use accounts::renewal;
+pub use blocking::Block;
+pub use owner::{Credit, Invite, STDOUT};
 
 /// The socket's name in the data directory.
 const SOCKET: &str = "control.sock";
-/// A request or an answer in bytes; an export of records is the largest.
-const LINE_BYTES_MAX: u64 = 64 << 20;
+/// The socket while it is being made.
+const SOCKET_NEW: &str = "control.new";
+/// A request in bytes: what a person typed.
+const REQUEST_BYTES_MAX: usize = 64 << 10;
+/// An answer in bytes; an export of records is the largest.
+const REPLY_BYTES_MAX: usize = 64 << 20;
 /// A request that does not come in that time is not waited for.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
 /// Requests at a time: one person types them.
 const REQUESTS_MAX: usize = 8;
+/// How long nobody is accepted when the system has no room for one more: it would refuse again at once.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// What an owner asks.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,14 +88,16 @@ impl Control {
     /// # Errors
     /// If the socket cannot be made, such as in a directory with a very long path.
     pub fn start(data: &Path, driver: Driver, reach: Reach) -> io::Result<Self> {
-        let path = data.join(SOCKET);
-        // The store's lock is ours, so whoever left this one is gone.
-        match std::fs::remove_file(&path) {
+        let (path, new) = (data.join(SOCKET), data.join(SOCKET_NEW));
+        match std::fs::remove_file(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let listener = UnixListener::bind(&new)?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+        // Under its name it is private from the first moment. The store's lock is ours, so whoever left another
+        // there is gone.
+        std::fs::rename(&new, &path)?;
         Ok(Self { path, task: tokio::spawn(serve(listener, driver, reach)) })
     }
 
@@ -101,7 +113,14 @@ async fn serve(listener: UnixListener, driver: Driver, reach: Reach) {
     let turns = Arc::new(tokio::sync::Semaphore::new(REQUESTS_MAX));
     loop {
         let Ok(turn) = turns.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the owner's command cannot be taken now");
+                tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+                continue;
+            }
+        };
         let (driver, reach) = (driver.clone(), reach.clone());
         tokio::spawn(async move {
             let _turn = turn;
@@ -112,19 +131,26 @@ async fn serve(listener: UnixListener, driver: Driver, reach: Reach) {
 }
 
 async fn answer(mut stream: UnixStream, driver: &Driver, reach: &Reach) -> io::Result<()> {
-    let reading = read_line(&mut stream);
-    let line = tokio::time::timeout(REQUEST_WITHIN, reading).await.map_err(io::Error::other)??;
-    let reply = match serde_json::from_slice(&line) {
-        Ok(request) => owner::run(driver, Some(reach), request).await,
-        Err(error) => Err(format!("the request is not understood: {error}")),
+    let reading = read_line(&mut stream, REQUEST_BYTES_MAX);
+    let reply = match tokio::time::timeout(REQUEST_WITHIN, reading).await.map_err(io::Error::other)?? {
+        None => Err(format!("a request has at most {REQUEST_BYTES_MAX} bytes")),
+        Some(line) => match serde_json::from_slice(&line) {
+            Ok(request) => owner::run(driver, Some(reach), request).await,
+            Err(error) => Err(format!("the request is not understood: {error}")),
+        },
     };
     write_line(&mut stream, &reply).await
 }
 
-async fn read_line(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+/// A line without its end; none if it is longer.
+async fn read_line(stream: &mut UnixStream, bytes_max: usize) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    BufReader::new(stream.take(LINE_BYTES_MAX)).read_until(b'\n', &mut line).await?;
-    if line.pop() == Some(b'\n') { Ok(line) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    BufReader::new(stream.take(bytes_max as u64 + 1)).read_until(b'\n', &mut line).await?;
+    match line.pop() {
+        Some(b'\n') => Ok(Some(line)),
+        _ if line.len() >= bytes_max => Ok(None),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 async fn write_line(stream: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
@@ -148,7 +174,8 @@ pub async fn ask(config: &Config, request: Request) -> Result<Reply, String> {
 async fn ask_running(mut stream: UnixStream, request: &Request) -> Result<Reply, String> {
     let lost = |error: io::Error| format!("the relay did not answer: {error}");
     write_line(&mut stream, request).await.map_err(lost)?;
-    let line = read_line(&mut stream).await.map_err(lost)?;
+    let line = read_line(&mut stream, REPLY_BYTES_MAX).await.map_err(lost)?;
+    let line = line.ok_or("the answer is too large; stop the relay and ask again")?;
     serde_json::from_slice(&line).map_err(|error| format!("the relay answered in another way: {error}"))?
 }
 
@@ -157,7 +184,9 @@ async fn ask_here(config: &Config, request: Request) -> Result<Reply, String> {
     if !data.join("device.key").exists() {
         return Err(format!("there is no relay in {}; start one with `mimei run`, or name its --data", data.display()));
     }
-    let store = Store::open(data).map_err(|error| format!("cannot open the data of the relay: {error}"))?;
+    let store = Store::open(data).map_err(|error| {
+        format!("no relay answers at {}, and its data cannot be opened: {error}", data.join(SOCKET).display())
+    })?;
     let keys = Keys::load_or_create(data, now()).map_err(|error| error.to_string())?;
     let (parts, _) = DriverParts::new(keys, store, config.credit.clone());
     let driver = Driver::start(parts).map_err(|error| error.to_string())?;

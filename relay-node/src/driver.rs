@@ -68,7 +68,8 @@ pub struct Driver {
 }
 
 impl DriverParts {
-    /// A peer with these keys and this store that serves on such credit, and the certificate that is left for its data channels.
+    /// A peer with these keys and this store that serves on such credit, and the certificate that is left for its
+    /// data channels.
     pub fn new(keys: Keys, store: Store, credit: CreditPolicy) -> (Self, Certificate) {
         let Keys { device, log, vault, certificate } = keys;
         let config = PeerConfig { device: device.keys().sign, log, vault, credit };
@@ -148,6 +149,11 @@ impl Driver {
     /// The newest counts.
     pub fn counts(&self) -> Counts {
         *self.counts.borrow()
+    }
+
+    /// Returns when no session is open, or the driver ended.
+    pub async fn sessions_ended(&self) {
+        let _ = self.counts.clone().wait_for(|counts| counts.sessions == 0).await;
     }
 }
 

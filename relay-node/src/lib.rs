@@ -4,16 +4,17 @@
 //! |---|---|
 //! | [`relay`] | a running relay: all of this put together |
 //! | [`config`] | file, environment and flags |
-//! | [`amounts`] | sizes as people write them |
+//! | [`amounts`], [`calendar`] | sizes and moments as people write them |
 //! | [`control`] | what the owner asks: invites, accounts, what is not served |
 //! | [`keys`] | identity and certificate, made at the first start |
 //! | [`store`] | rows in redb, blocks in files |
 //! | [`driver`] | runs the core's state machine |
 //! | [`rtc`] | data channels, all on one UDP port |
 //! | [`http`] | signalling, WebSocket, what everyone may read, demo site |
-//! | [`cli`] | a person at a terminal: `add`, `get`, `show` |
+//! | [`cli`] | a person at a terminal: `add`, `get`, `show`, `join`, `wallet` |
 
 pub mod amounts;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod control;

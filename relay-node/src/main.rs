@@ -1,12 +1,14 @@
 //! `mimei`: run a relay, invite people to it, or share files through one.
 
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use relay_node::cli::{self, Add, Get, Join, Show, Unshare, Wallet};
 use relay_node::config::{Config, DataFlag, EXAMPLE, Flags, SETTINGS};
-use relay_node::control::{self, Block, Credit, Invite, Request};
+use relay_node::control::{self, Block, Credit, Invite, Reply, Request, STDOUT};
 use relay_node::driver::now;
 use relay_node::keys::Keys;
 use relay_node::relay::Relay;
@@ -50,6 +52,9 @@ enum Command {
 struct InviteLine {
     #[command(flatten)]
     invite: Invite,
+    /// Print a QR code also where no terminal is
+    #[arg(long, conflicts_with = "no_qr")]
+    qr: bool,
     /// Print no QR code
     #[arg(long)]
     no_qr: bool,
@@ -87,9 +92,9 @@ async fn main() -> ExitCode {
         Command::Show(args) => cli::show(&args).await.map(|text| print!("{text}")),
         Command::Join(args) => cli::join(&args).await.map(|text| print!("{text}")),
         Command::Wallet(args) => cli::wallet(&args).await.map(|text| print!("{text}")),
-        Command::Invite(line) => owner(line.data, Request::Invite(line.invite), !line.no_qr).await,
-        Command::Credit(line) => owner(line.data, Request::Credit(line.credit), false).await,
-        Command::Block(line) => owner(line.data, Request::Block(line.block), false).await,
+        Command::Invite(line) => invite(line).await,
+        Command::Credit(line) => credit(line).await,
+        Command::Block(line) => owner(line.data, Request::Block(line.block)).await.map(|reply| print(&reply.text)),
         Command::Unshare(args) => cli::unshare(&args).await.map(|text| println!("{text}")),
     };
     match result {
@@ -144,14 +149,43 @@ async fn wait_for_the_end() -> std::io::Result<()> {
 }
 
 /// Has the relay of this machine do something for its owner.
-async fn owner(data: DataFlag, request: Request, with_code: bool) -> Result<(), Failure> {
+async fn owner(data: DataFlag, request: Request) -> Result<Reply, Failure> {
     let config = Config::load(Flags { data, ..Flags::default() })?;
-    let reply = control::ask(&config, request).await?;
-    if let Some(link) = reply.link.filter(|_| with_code && std::io::stdout().is_terminal()) {
-        println!("{}", cli::qr_code(&link)?);
+    Ok(control::ask(&config, request).await?)
+}
+
+/// Prints all of it, or as much as somebody reads.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+async fn invite(line: InviteLine) -> Result<(), Failure> {
+    let is_terminal = std::io::stdout().is_terminal();
+    let reply = owner(line.data, Request::Invite(line.invite)).await?;
+    // The link first: it is all that is left of the invite.
+    print(&reply.text);
+    match reply.link.filter(|_| line.qr || (is_terminal && !line.no_qr)) {
+        Some(link) => print(&format!("\n{}", cli::qr_code(&link, is_terminal)?)),
+        None => {}
     }
-    print!("{}", reply.text);
     Ok(())
+}
+
+async fn credit(line: CreditLine) -> Result<(), Failure> {
+    let file = line.credit.export.clone().filter(|file| file != Path::new(STDOUT));
+    let mut new = file.map(create_export).transpose()?;
+    let reply = owner(line.data, Request::Credit(line.credit)).await?;
+    match &mut new {
+        Some(file) => file.write_all(reply.text.as_bytes())?,
+        None => print(&reply.text),
+    }
+    Ok(())
+}
+
+/// A file for what only the owner knows. One that is there stays as it is.
+fn create_export(path: PathBuf) -> Result<std::fs::File, Failure> {
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    created.map_err(|error| format!("cannot make {}: {error}", path.display()).into())
 }
 
 async fn get(args: &Get) -> Result<(), Failure> {

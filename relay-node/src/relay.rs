@@ -102,10 +102,13 @@ impl Relay {
         Reach { address: self.address().to_owned(), web: format!("http://{}", self.web_address()) }
     }
 
-    /// Host and port for a browser: it trusts `localhost`, not every spelling of the loopback address.
+    /// Host and port for a browser: it trusts `localhost`, not every spelling of the loopback address. A relay that
+    /// listens everywhere is where its data channels are announced.
     pub fn web_address(&self) -> String {
         let at = self.http_at;
-        if at.ip().is_loopback() { format!("localhost:{}", at.port()) } else { at.to_string() }
+        let announced = || self.doors.rtc.announced().into_iter().map(|at| at.ip()).find(|ip| !ip.is_loopback());
+        let ip = if at.ip().is_unspecified() { announced().unwrap_or(at.ip()) } else { at.ip() };
+        if ip.is_loopback() { format!("localhost:{}", at.port()) } else { SocketAddr::new(ip, at.port()).to_string() }
     }
 
     /// An invite for the owner of a relay at which nobody has an account.

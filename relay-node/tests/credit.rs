@@ -196,7 +196,7 @@ fn accounts_are_seen_and_changed_while_no_relay_runs() {
     assert!(!no_relay.is_well && no_relay.err.contains("start it with `mimei run`"), "{no_relay:?}");
     world.start();
     let account = world.owner(&["credit", "Ada"]);
-    assert!(account.out.contains("20 MB") && account.out.contains("1 MB, service"), "{account:?}");
+    assert!(account.out.contains("20 MB") && account.out.contains("1 MB  service"), "{account:?}");
     let export: serde_json::Value = serde_json::from_str(&world.owner(&["credit", "--export"]).out).unwrap();
     let kinds: Vec<_> = export.as_array().unwrap().iter().map(|record| record["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["line", "receipt"]);

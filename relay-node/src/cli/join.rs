@@ -8,6 +8,8 @@ use mimei_core::peer::{AccountView, CreditCommand, CreditOutcome};
 
 use super::get::opening;
 use super::{Failure, Who};
+use crate::calendar::time;
+use crate::control::renewal;
 
 /// What `mimei join` is told.
 #[derive(Args, Clone, Debug, Default)]
@@ -71,8 +73,15 @@ fn shown(account: &AccountView) -> String {
     let space = account.line.as_ref().map_or(0, |line| line.body.space);
     let mut text = format!("relay   {}\n", account.creditor);
     let [used, limit, left] = [numbers.exposure, numbers.limit, numbers.available()].map(Amount);
-    let _ = writeln!(text, "traffic {used} of {limit} used, {left} left");
+    let line = account.line.as_ref().map(|line| &line.body);
+    let renews = line.and_then(|line| line.renews);
+    let renews =
+        renews.map(|renews| format!("; {}{} is settled by itself", Amount(renews.amount), renewal(Some(renews))));
+    let _ = writeln!(text, "traffic {used} of {limit} used, {left} left{}", renews.unwrap_or_default());
     let _ = writeln!(text, "space   {} of {} used", Amount(account.stored), Amount(space));
+    if let Some(until) = line.and_then(|line| line.until) {
+        let _ = writeln!(text, "        until {}", time(until));
+    }
     if numbers.reserved > 0 {
         let _ = writeln!(text, "        {} of the traffic is reserved for your readers", Amount(numbers.reserved));
     }

@@ -8,6 +8,7 @@ use mimei_core::peer::{
 };
 use mimei_core::wire::noise::{Binding, Transport};
 
+use super::waiting::{Turn, Waiting};
 use super::{Failure, explained};
 use crate::driver::{Driver, DriverParts, now};
 use crate::keys::{Keys, create_private};
@@ -17,12 +18,17 @@ use crate::store::Store;
 /// Remembers the relay that was used last.
 const RELAY_FILE: &str = "relay";
 
+/// Why nobody waits any longer for more credit.
+const ALONE: &str = "the relay went away while this waited for more credit; what was done is kept, so give the same \
+                     command again";
+
 /// Somebody with an identity, a store and, once connected, a relay.
 pub struct Person {
     directory: PathBuf,
     driver: Driver,
     certificate: Option<Certificate>,
     rtc: Option<RtcEndpoint>,
+    waiting: Waiting,
 }
 
 impl Person {
@@ -36,7 +42,13 @@ impl Person {
         let keys = Keys::load_or_create(directory, now())?;
         let (parts, certificate) = DriverParts::new(keys, store, CreditPolicy::default());
         let driver = Driver::start(parts)?;
-        Ok(Self { directory: directory.to_owned(), driver, certificate: Some(certificate), rtc: None })
+        Ok(Self {
+            directory: directory.to_owned(),
+            driver,
+            certificate: Some(certificate),
+            rtc: None,
+            waiting: Waiting::default(),
+        })
     }
 
     /// The relay that was used last.
@@ -84,18 +96,19 @@ impl Person {
     /// A sentence that says why not.
     pub async fn item(&self, command: ItemCommand) -> Result<ItemOutcome, Failure> {
         let mut accounts = self.driver.accounts();
-        let mut said = None;
+        let mut turn: Option<Turn<'_>> = None;
         loop {
+            // What changes from here on is not missed.
             accounts.mark_unchanged();
             match self.driver.command(Command::Item(command.clone())).await {
                 Ok(Outcome::Item(outcome)) => return Ok(outcome),
                 Ok(other) => return Err(format!("an outcome of another kind: {other:?}").into()),
                 Err(CommandError::Item { code: "credit.paused", message }) => {
-                    if said.as_ref() != Some(&message) {
-                        eprintln!("paused: {message}");
+                    turn.get_or_insert_with(|| self.waiting.begin()).say(&message);
+                    tokio::select! {
+                        changed = accounts.changed() => changed.map_err(|_| "this program is ending")?,
+                        () = self.driver.sessions_ended() => return Err(ALONE.into()),
                     }
-                    said = Some(message);
-                    accounts.changed().await.map_err(|_| "this program is ending")?;
                 }
                 Err(error) => return Err(explained(error)),
             }
@@ -110,6 +123,8 @@ impl Person {
         match self.driver.command(Command::Credit(command)).await {
             Ok(Outcome::Credit(outcome)) => Ok(outcome),
             Ok(other) => Err(format!("an outcome of another kind: {other:?}").into()),
+            // A refusal here is about an invite or an account, never about a MiMei.
+            Err(CommandError::Refused(refusal)) => Err(refusal.message.into()),
             Err(error) => Err(explained(error)),
         }
     }

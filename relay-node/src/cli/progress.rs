@@ -59,6 +59,12 @@ impl Drop for Progress {
     }
 }
 
+/// Says something for good, above the line that is being drawn.
+pub(super) fn say(what: &str) {
+    let start = if std::io::stderr().is_terminal() { CLEAR_LINE } else { "" };
+    eprintln!("{start}{what}");
+}
+
 /// Bytes for people.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];

@@ -7,12 +7,12 @@ use mimei_core::cid::MimeiId;
 use mimei_core::link::Link;
 use mimei_core::mimei::Rights;
 use mimei_core::peer::{FileEntry, ItemView, ShareView, SharedWith, VersionView};
-use mimei_core::time::Millis;
 
 use super::get::names::printable;
 use super::get::opening::{self, Opened};
 use super::progress::size;
 use super::{Failure, Person, Who, find_link};
+use crate::calendar::time;
 
 /// Versions that are shown, newest first: what fits on a screen.
 const VERSIONS_SHOWN: usize = 20;
@@ -119,41 +119,9 @@ fn version_text(opened: &Opened, version: &VersionView) -> String {
     format!("{:>5}  {}  {}{released}{meant}", version.number, time(version.time), version.version)
 }
 
-/// A moment in UTC to the minute. The days are counted as in "chrono-Compatible Low-Level Date
-/// Algorithms" by H. Hinnant: eras of 400 years that begin in March.
-fn time(at: Millis) -> String {
-    let minutes = at.0 / 60_000;
-    let days = minutes / 1440 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60 % 24, minutes % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn moments_are_shown_by_the_calendar() {
-        let cases = [
-            (0, "1970-01-01 00:00 UTC"),
-            (951_782_399_999, "2000-02-28 23:59 UTC"),
-            (951_782_400_000, "2000-02-29 00:00 UTC"),
-            (1_709_251_200_000, "2024-03-01 00:00 UTC"),
-            (1_798_761_540_000, "2026-12-31 23:59 UTC"),
-            (4_107_542_400_000, "2100-03-01 00:00 UTC"),
-        ];
-        for (at, text) in cases {
-            assert_eq!(time(Millis(at)), text);
-        }
-        // A signer's clock may say anything.
-        assert!(time(Millis(u64::MAX)).ends_with("UTC"));
-    }
 
     #[test]
     fn an_id_alone_is_enough() {
