@@ -164,9 +164,8 @@ async fn invite(line: InviteLine) -> Result<(), Failure> {
     let reply = owner(line.data, Request::Invite(line.invite)).await?;
     // The link first: it is all that is left of the invite.
     print(&reply.text);
-    match reply.link.filter(|_| line.qr || (is_terminal && !line.no_qr)) {
-        Some(link) => print(&format!("\n{}", cli::qr_code(&link, is_terminal)?)),
-        None => {}
+    if let Some(link) = reply.link.filter(|_| line.qr || (is_terminal && !line.no_qr)) {
+        print(&format!("\n{}", cli::qr_code(&link, is_terminal)?));
     }
     Ok(())
 }
