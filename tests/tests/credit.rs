@@ -246,6 +246,22 @@ fn a_link_that_is_taken_back_is_paid_for_no_longer() {
 }
 
 #[test]
+fn nobody_promises_more_for_others_than_the_line_has_room_for() {
+    let mut desk = house(17, 0);
+    let author = member(&mut desk, 1, terms(16 * MB, 50 * MB));
+    shared_file(&mut desk, author, "film", &bytes(17, MB));
+    let before = own(&mut desk, author.node);
+    let (creditor, what) = (before.creditor, before.sponsored[0].mandate.body.what);
+    let sponsor = |total| CreditCommand::Sponsor { creditor, what, day: total, total, until: None };
+    let error = desk.credit(author.node, sponsor(100 * MB)).unwrap_err();
+    assert_eq!(code(&error), "credit.paused");
+    assert_eq!(own(&mut desk, author.node).numbers, before.numbers, "nothing was signed");
+    desk.credit(author.node, sponsor(2 * MB)).unwrap();
+    let debtor = user(&desk, author);
+    assert_eq!(at_relay(&mut desk, debtor).numbers.reserved, 2 * MB);
+}
+
+#[test]
 fn the_strangers_pool_empties_and_fills_again_within_a_day() {
     let mut desk = house(7, 2 * MB);
     let author = member(&mut desk, 1, terms(160 * MB, 50 * MB));
@@ -321,6 +337,7 @@ fn a_relay_restored_from_an_older_copy_gets_its_own_signatures_back() {
     let (mine, theirs) = (own(&mut desk, author.node), at_relay(&mut desk, debtor));
     assert_eq!(theirs.numbers.limit, 90 * MB, "its newer line was given back to it");
     assert!(theirs.numbers.signed >= before.numbers.signed, "so was the IOU");
+    assert_eq!(theirs.sponsored.len(), 1, "and the mandate, or its readers would be nobody's");
     assert_eq!(mine.numbers.signed, theirs.numbers.signed);
 }
 

@@ -103,8 +103,12 @@ pub(super) async fn ready(shared: &Shared, connection: &Connection) -> Result<Rc
     Ok(ledger)
 }
 
-/// Signs for what was sponsored while nobody was here.
+/// Signs for what was sponsored while nobody was here, and brings mandates that the creditor lacks.
 async fn fold(shared: &Shared, connection: &Connection, ledger: &Rc<Ledger>) {
+    for what in ledger.talk.lacking.take() {
+        // One that is refused stays here, and is brought again in the next session.
+        let _ = send_mandate(shared, connection, ledger, &what).await;
+    }
     let owed = ledger.account().numbers(shared.effects.now()).owed;
     if owed > 0 {
         // It stays owed otherwise, and is tried with the next signature.
@@ -131,6 +135,7 @@ async fn take(shared: &Shared, ledger: &Ledger, statement: Statement) -> Result<
     if brings_news || (is_new_row && ledger.account().line().is_some()) {
         news.keep(shared, ledger, row, Batch::default()).await?;
     }
+    *ledger.talk.lacking.borrow_mut() = lacking(&ledger.account(), &mandates);
     {
         let mut account = ledger.account_mut();
         let day = now.0 / DAY_MS;
@@ -151,6 +156,15 @@ async fn take(shared: &Shared, ledger: &Ledger, statement: Statement) -> Result<
         shared.effects.event(Event::CreditChanged);
     }
     Ok(())
+}
+
+/// What is paid for by mandates that are newer than those of a statement, or not in it: a relay may have lost them.
+fn lacking(account: &Account, told: &[MandateUse]) -> Vec<What> {
+    let is_known = |mandate: &Mandate| {
+        told.iter().any(|told| told.mandate.body.what == mandate.what && told.mandate.body.serial >= mandate.serial)
+    };
+    let newest = account.sponsored().iter();
+    newest.filter(|(_, sponsored)| !is_known(&sponsored.mandate.body)).map(|(what, _)| *what).collect()
 }
 
 /// Takes over the creditor's count of what this device was served, if signatures of this device cover it.
@@ -220,6 +234,7 @@ async fn sign_mandate(shared: &Shared, ledger: &Ledger, what: What, caps: Caps) 
         serial: known.as_ref().map_or(0, |known| known.mandate.body.serial) + 1,
         creditor: ledger.sides.creditor,
     };
+    ledger.account().may_mandate(&body, shared.effects.now()).map_err(|stop| Fault::rule("credit.paused", stop))?;
     let mandate = sign(shared, body).await;
     let expect = [(ledger.sides.mandate(&what), known.map(|known| known.mandate.to_cbor()))].into();
     let row = ledger.row_or_new(shared);

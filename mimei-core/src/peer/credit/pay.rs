@@ -10,13 +10,14 @@
 
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use super::debtor::{self, disputed};
 use super::news::News;
 use super::{Ledger, ledger, own_user, sign, signer};
 use crate::cbor::Cbor;
-use crate::credit::{Iou, Lane, Ratio, Stop, Unit};
+use crate::credit::{Iou, Lane, Ratio, Stop, Unit, What};
 use crate::mimei::{Right, Who};
 use crate::peer::connection::Connection;
 use crate::peer::items::{Fault, Item};
@@ -46,6 +47,8 @@ pub(super) struct Talk {
     /// Held while this device signs and pays.
     paying: Lock,
     is_paying: Cell<bool>,
+    /// Mandates that the creditor lacked when it was asked last.
+    pub(super) lacking: RefCell<Vec<What>>,
     /// What the creditor asks for its work.
     pub(super) prices: Cell<Option<Ratio>>,
     /// Bytes of blocks that the creditor took since it last said what it keeps.
