@@ -127,7 +127,7 @@ fn play(steps: &[Step]) -> Net {
 }
 
 proptest! {
-    #![proptest_config(fixed(100))]
+    #![proptest_config(fixed(50))]
 
     #[test]
     fn sides_that_tell_each_other_late_and_twice_end_with_the_same(steps in steps()) {

@@ -110,14 +110,13 @@ mod tests {
 
     const CODE: &str = "const DOMAIN: &str = \"mimei\";\n";
 
+    /// The first document describes two files, each of the others one.
     fn tree_with(code: &str, lock: &str) -> Tree {
-        Tree::of(&[
-            ("docs/format.md", "# Format\n<!-- describes: a.rs\n  wire/ -->\n"),
-            ("docs/protocol.md", "<!-- describes: wire/frame.rs -->\n"),
-            ("a.rs", code),
-            ("wire/frame.rs", "struct Frame;"),
-            ("docs/format.lock", lock),
-        ])
+        let mut files = vec![("a.rs", code), ("wire/frame.rs", "struct Frame;"), (LOCK, lock)];
+        let (first, others) = DOCUMENTS.split_first().unwrap();
+        files.push((first, "# Format\n<!-- describes: a.rs\n  wire/ -->\n"));
+        files.extend(others.iter().map(|document| (*document, "<!-- describes: wire/frame.rs -->\n")));
+        Tree::of(&files)
     }
 
     fn blessed() -> String {
@@ -129,7 +128,8 @@ mod tests {
         assert!(check(&tree_with(CODE, &blessed())).is_empty());
         let found = check(&tree_with("const DOMAIN: &str = \"other\";\n", &blessed()));
         assert_eq!(found.len(), 1);
-        assert!(found[0].starts_with("a.rs changed: see that docs/format.md"), "{}", found[0]);
+        let expected = format!("a.rs changed: see that {}", DOCUMENTS[0]);
+        assert!(found[0].starts_with(&expected), "{}", found[0]);
     }
 
     #[test]
@@ -140,21 +140,22 @@ mod tests {
 
     #[test]
     fn without_a_lock_everything_is_unread() {
-        assert_eq!(check(&tree_with(CODE, "")).len(), 3);
+        assert_eq!(check(&tree_with(CODE, "")).len(), DOCUMENTS.len() + 1);
     }
 
     #[test]
     fn a_document_that_stops_describing_a_file_is_noticed() {
-        let lock = blessed() + "docs/format.md old.rs 0123456789abcdef\n";
+        let lock = format!("{}{} old.rs 0123456789abcdef\n", blessed(), DOCUMENTS[0]);
         assert_eq!(check(&tree_with(CODE, &lock)).len(), 1);
     }
 
     #[test]
     fn a_document_must_exist_and_name_files_that_exist() {
         let missing = |tree: &[(&str, &str)]| check(&Tree::of(tree)).join("\n");
-        assert!(missing(&[]).contains("docs/format.md is missing"));
-        assert!(missing(&[("docs/format.md", "text")]).contains("must name its code"));
-        let wrong = missing(&[("docs/format.md", "<!-- describes: gone.rs -->")]);
+        let first = DOCUMENTS[0];
+        assert!(missing(&[]).contains(&format!("{first} is missing")));
+        assert!(missing(&[(first, "text")]).contains("must name its code"));
+        let wrong = missing(&[(first, "<!-- describes: gone.rs -->")]);
         assert!(wrong.contains("gone.rs, which is not there"), "{wrong}");
     }
 }
