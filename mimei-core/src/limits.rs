@@ -55,6 +55,10 @@ pub const RECORDS_BYTES_MAX: usize = 256 << 10;
 pub const HAVE_CIDS_MAX: usize = SCAN_ROWS_MAX;
 /// Identity logs that an asker lists.
 pub const KNOWN_LOGS_MAX: usize = 1024;
+/// Uploads into one MiMei of which a relay tells at the same time: a party's worth of phones.
+pub const UPLOADS_MAX: usize = 16;
+/// How long after it was told an upload counts as under way, unless it is told again: a few lost tries.
+pub const UPLOAD_LEASE_MS: u64 = 60_000;
 /// Versions of one MiMei in memory: as many as heads.
 pub const VERSIONS_MAX: usize = 1 << 17;
 /// Bytes of blocks that a relay keeps for one author until its owner says otherwise.

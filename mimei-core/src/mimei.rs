@@ -8,6 +8,7 @@
 //! | [`Head`], [`HeadSet`], [`Tips`] | which version is the newest, which one visitors see |
 //! | [`AccessRecord`], [`AccessChain`], [`AccessView`] | who may do what |
 //! | [`EpochKeys`] | how the keys of the data reach those who may read |
+//! | [`Progress`] | how far an upload has come |
 //! | [`StateKey`], [`Contents`] | how a state is laid out in its map |
 
 mod access;
@@ -15,6 +16,7 @@ mod contents;
 mod genesis;
 mod heads;
 mod limits;
+mod progress;
 mod rights;
 mod shape;
 mod signer;
@@ -32,6 +34,7 @@ pub use limits::{
     ACCEPTED_MAX, ACCESS_LOSING_MAX, ACCESS_RECORDS_MAX, AUDIENCES_MAX, EPOCHS_MAX, HEAD_PREV_MAX, HEADS_MAX,
     NAME_BYTES_MAX, TIPS_SHOWN_MAX, VERSION_PARENTS_MAX,
 };
+pub use progress::{Progress, ProgressError, UploadId, UploadIdError, check_progress};
 pub use rights::{Right, Rights};
 pub use shape::Reserved;
 pub use signer::{LinkProof, LinkUse, Logs, Proof, Signer, SignerError};

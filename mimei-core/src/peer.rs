@@ -27,7 +27,7 @@ pub use credit::{AccountView, Blocked, CreditCommand, CreditOutcome, CreditPolic
 pub use effects::{Job, JobDone, JobId};
 pub use items::{
     Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
-    SharedWith, TipView, VersionView,
+    SharedWith, TipView, UploadPart, UploadView, VersionView,
 };
 
 use crate::cid::{MimeiId, UserId};

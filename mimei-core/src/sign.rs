@@ -40,6 +40,8 @@ pub enum Domain {
     Prices,
     /// The use of an invite's key in one session.
     Invite,
+    /// How far an upload has come.
+    Progress,
 }
 
 impl Domain {
@@ -59,6 +61,7 @@ impl Domain {
             Self::Mandate => "mimei/mandate/1",
             Self::Prices => "mimei/prices/1",
             Self::Invite => "mimei/invite/1",
+            Self::Progress => "mimei/progress/1",
         }
     }
 

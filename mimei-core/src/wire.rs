@@ -20,7 +20,7 @@ pub use frame::{Frame, FrameError, Reassembler, packets_of};
 pub use message::{
     AcceptAsk, Answer, Ask, Bye, CreditAsk, EnterAsk, Exercise, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog,
     LogAnswer, LogAsk, LogPart, LookAnswer, LookAsk, MandateAsk, MandateUse, Message, Nothing, PayAsk, Payer,
-    PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode, Statement, Tell,
+    ProgressAsk, PublishAnswer, PublishAsk, PutAsk, Records, Refusal, RefusalCode, Statement, Tell,
 };
 
 /// Version of the wire protocol, bound into the handshake's prologue.

@@ -18,15 +18,15 @@ use mimei_core::address::RelayAddress;
 use mimei_core::cbor::{Bytes, Cbor, Writer};
 use mimei_core::cid::{AccessId, Cid, Codec, EntryId, HeadId, MimeiId};
 use mimei_core::identity::{AddDevice, Entry, IdentityLog, RevokeDevice, SealGeneration};
-use mimei_core::mimei::{App, Ext, Genesis, Kind};
+use mimei_core::mimei::{App, Ext, Genesis, Kind, Progress, Signer, UploadId};
 use mimei_core::secret::{self, DeviceSecrets, NewIdentity, SealSecret};
 use mimei_core::sign::{Domain, Signed};
 use mimei_core::time::Millis;
 use mimei_core::wire::noise::{Proof, Role, SessionClaim};
 use mimei_core::wire::{
     Answer, Ask, Bye, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog, LogAnswer, LogAsk,
-    LogPart, LookAnswer, LookAsk, Message, Nothing, Payer, PublishAnswer, PublishAsk, PutAsk, Records, Refusal,
-    RefusalCode, Tell, packets_of,
+    LogPart, LookAnswer, LookAsk, Message, Nothing, Payer, ProgressAsk, PublishAnswer, PublishAsk, PutAsk, Records,
+    Refusal, RefusalCode, Tell, packets_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -306,7 +306,16 @@ fn messages(maker: &mut Maker, people: &People) {
     maker.add("message", "bytes where text belongs", &replace(&bye, b"\x64code", &Bytes(b"code".to_vec()).to_cbor()));
 }
 
-fn about_mimeis(people: &People) -> [(&'static str, Message); 11] {
+/// How far an upload is, or that it is over.
+fn progress_of(people: &People, mimei: MimeiId, root: Option<Cid>) -> Signed<Progress> {
+    let by =
+        Signer { log: people.log.tips(), user: people.log.user(), proof: None, device: people.new.device.keys().sign };
+    let (done, upload) = (if root.is_some() { 1 << 20 } else { 0 }, UploadId([9; 16]));
+    let body = Progress { by, done, root, time: Millis(1_000), mimei, total: 5_000_000, upload };
+    Signed { sig: people.new.device.sign(Domain::Progress, &body.to_cbor()), body }
+}
+
+fn about_mimeis(people: &People) -> [(&'static str, Message); 13] {
     let (mimei, user) = (MimeiId::of(b"a MiMei"), people.log.user());
     let cid = Cid::of(Codec::Raw, b"a block");
     let link = people.new.device.keys().sign;
@@ -325,13 +334,18 @@ fn about_mimeis(people: &People) -> [(&'static str, Message); 11] {
         records: Records::default(),
     };
     let tips = has.heads.clone();
-    let answer = LookAnswer { has, more: false, tips: tips.clone(), total: 1, genesis, records };
+    let progress = progress_of(people, mimei, Some(cid));
+    let over = progress_of(people, mimei, None);
+    let uploads = vec![progress.clone()];
+    let answer = LookAnswer { has, more: false, tips: tips.clone(), total: 1, genesis, records, uploads };
     [
         ("using a link", Message::Ask((0, Ask::Enter(EnterAsk { sig, link, mimei })))),
         ("looking and watching", Message::Ask((2, Ask::Look(look)))),
         ("what is new", Message::Answer((2, Answer::Look(Box::new(answer))))),
         ("publishing a first record", Message::Ask((4, Ask::Publish(Box::new(publish))))),
         ("published", Message::Answer((4, Answer::Publish(PublishAnswer { tips })))),
+        ("how far an upload is", Message::Ask((5, Ask::Progress(Box::new(ProgressAsk { progress }))))),
+        ("an upload is over", Message::Ask((5, Ask::Progress(Box::new(ProgressAsk { progress: over }))))),
         ("which blocks are there", Message::Ask((6, Ask::Have(HaveAsk { cids: vec![cid, *mimei.cid()], mimei })))),
         ("one of two is there", Message::Answer((6, Answer::Have(HaveAnswer { here: vec![true, false] })))),
         ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker })))),

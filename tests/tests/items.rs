@@ -125,6 +125,9 @@ fn a_link_to_read_does_not_write_and_a_link_to_write_does() {
     let (version, number) = desk.save(writer.node, mimei, None, b"ours").unwrap();
     assert_eq!(number, 2);
     desk.settle(writer.node, mimei).unwrap();
+    while desk.view(author.node, mimei).versions.len() < 2 {
+        desk.sim.run_for(10);
+    }
     assert_eq!(desk.read(author.node, mimei, version, None).unwrap(), b"ours");
     assert_eq!(code(&desk.share(writer.node, mimei, ShareTo::Everyone, Rights::READER).unwrap_err()), "access.denied");
 }

@@ -8,7 +8,7 @@ use mimei_core::link::{At, Link};
 use mimei_core::mimei::{App, Contents, Ext, FileName, Kind, MediaType, Rights};
 use mimei_core::peer::{
     Command, Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, Outcome,
-    ShareTo, ShareView, SharedWith, TipView, VersionView,
+    ShareTo, ShareView, SharedWith, TipView, UploadPart, UploadView, VersionView,
 };
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -34,6 +34,12 @@ fn command(method: &str, args: &Args<'_>) -> Result<ItemCommand, Failure> {
         "view" => ItemCommand::View(mimei()?),
         "known" => ItemCommand::Known,
         "piece" => ItemCommand::PutPiece { mimei: mimei()?, bytes: args.bytes("bytes")? },
+        "tellUpload" => ItemCommand::TellUpload { mimei: mimei()?, part: upload_part(args)? },
+        "endUpload" => {
+            let is_saved = field(args.0, "saved").is_some_and(|value| value.is_truthy());
+            ItemCommand::EndUpload { mimei: mimei()?, upload: args.parsed("upload")?, is_saved }
+        }
+        "listUpload" => ItemCommand::ListUpload { mimei: mimei()?, upload: args.parsed("upload")? },
         "save" => ItemCommand::Save { mimei: mimei()?, edits: args.each("edits", edit)?, memo: args.text("memo")? },
         "list" => ItemCommand::List { mimei: mimei()?, version: args.parsed("version")? },
         "read" => {
@@ -88,19 +94,37 @@ fn new_item(args: &Args<'_>) -> Result<NewItem, Failure> {
     })
 }
 
+fn file_name(args: &Args<'_>) -> Result<Option<FileName>, Failure> {
+    args.optional_text("name").map(|name| FileName::new(&name)).transpose().map_err(argument)
+}
+
+fn upload_part(args: &Args<'_>) -> Result<UploadPart, Failure> {
+    Ok(UploadPart {
+        upload: args.parsed("upload")?,
+        name: file_name(args)?,
+        media: media(args)?,
+        total: args.size("total")?,
+        at: args.size("at")? as usize,
+        pieces: pieces(args)?,
+    })
+}
+
 fn edit(args: &Args<'_>) -> Result<Edit, Failure> {
-    let name = args.optional_text("name").map(|name| FileName::new(&name)).transpose().map_err(argument)?;
+    let name = file_name(args)?;
     let file = field(args.0, "file").map(|file| new_file(&Args(&file))).transpose()?;
     Ok(Edit { name, file })
 }
 
-fn new_file(args: &Args<'_>) -> Result<NewFile, Failure> {
+fn pieces(args: &Args<'_>) -> Result<Vec<Cid>, Failure> {
     let pieces = field(args.0, "pieces").and_then(|value| value.dyn_into::<Array>().ok());
     let pieces = pieces.ok_or_else(|| invalid("pieces must be a list"))?;
     let cid = |value: JsValue| value.as_string().and_then(|text| Cid::from_str(&text).ok());
     let pieces: Option<Vec<Cid>> = pieces.iter().map(cid).collect();
-    let pieces = pieces.ok_or_else(|| argument("a piece is named by the id that storing it gave"))?;
-    Ok(NewFile { pieces, length: args.size("length")?, media: media(args)? })
+    pieces.ok_or_else(|| argument("a piece is named by the id that storing it gave"))
+}
+
+fn new_file(args: &Args<'_>) -> Result<NewFile, Failure> {
+    Ok(NewFile { pieces: pieces(args)?, length: args.size("length")?, media: media(args)? })
 }
 
 fn media(args: &Args<'_>) -> Result<MediaType, Failure> {
@@ -145,11 +169,22 @@ fn opened(view: &ItemView, at: Option<VersionId>, warning: Option<String>) -> Js
         ("tips", list(&view.tips, tip)),
         ("tipsTotal", (view.tips_total as f64).into()),
         ("versions", list(&view.versions, version)),
+        ("uploads", list(&view.uploads, upload)),
         ("unsentBlocks", (view.unsent_blocks as f64).into()),
         ("waiting", view.is_waiting.into()),
         ("seenMs", view.seen.map_or(JsValue::UNDEFINED, |at| (at.0 as f64).into())),
         ("at", optional(at)),
         ("warning", optional(warning)),
+    ])
+}
+
+fn upload(upload: &UploadView) -> JsValue {
+    object(&[
+        ("id", upload.upload.to_string().into()),
+        ("by", upload.by.to_string().into()),
+        ("device", upload.device.to_string().into()),
+        ("done", (upload.done as f64).into()),
+        ("total", (upload.total as f64).into()),
     ])
 }
 

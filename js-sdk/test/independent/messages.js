@@ -23,6 +23,7 @@ const ask = union({
   enter: record({ sig: bytes(64), link: key, mimei: id }),
   look: record({ has, logs: list(known), mimei: id, watch: bool }),
   publish: record({ seen: orNull(list(id)), mimei: id, genesis: orNull(records.genesis), records: parcel }),
+  progress: record({ progress: signed(records.progress) }),
   have: record({ cids: list(link), mimei: id }),
   put: record({ cid: link, mimei: id, payer: oneOf("asker", "sponsor") }),
   get: record({ cid: link, mimei: id, payer: oneOf("asker", "sponsor") }),
@@ -37,7 +38,7 @@ const mandateUse = record({ used: uint, today: uint, mandate: signed(records.man
 const answer = union({
   done: nothing,
   log: record({ entries }),
-  look: record({ has, more: bool, tips: list(id), total: uint, genesis: records.genesis, records: parcel }),
+  look: record({ has, more: bool, tips: list(id), total: uint, genesis: records.genesis, records: parcel, uploads: list(signed(records.progress)) }),
   publish: record({ tips: list(id) }),
   have: record({ here: list(bool) }),
   credit: record({

@@ -33,6 +33,9 @@ export const version = record({
   by: signer, refs: orNull(link), root: link, time: uint, mimei: id, covers: none, number: uint,
   parents: list(id),
 });
+export const progress = record({
+  by: signer, done: uint, root: orNull(link), time: uint, mimei: id, total: uint, upload: bytes(16),
+});
 export const head = record({
   by: signer, seq: uint, last: id, prev: list(id), time: uint, mimei: id, access: orNull(id),
   release: orNull(id),
@@ -81,6 +84,7 @@ export const publicBlock = record({ body: bytes(), links: list(link) });
 const SIGNED = {
   entry: ["mimei/identity-entry/1", entry, signerOfEntry],
   version: ["mimei/version/1", version, (body) => body.get("by").get("device")],
+  progress: ["mimei/progress/1", progress, (body) => body.get("by").get("device")],
   head: ["mimei/head/1", head, (body) => body.get("by").get("device")],
   access: ["mimei/access/1", access, (body) => body.get("by").get("device")],
   line: ["mimei/line/1", line, (body) => body.get("by").get("device")],

@@ -62,7 +62,7 @@ export class Relay {
     });
     const { has, tips, genesis } = kept;
     const total = BigInt(tips.length);
-    return mapOf({ has, more: false, tips: tips.slice(0, TIPS_SHOWN_MAX), total, genesis, records });
+    return mapOf({ has, more: false, tips: tips.slice(0, TIPS_SHOWN_MAX), total, genesis, records, uploads: [] });
   }
 
   /** Logs of author and signers. Here each is one entry, so that who knows a part knows all. */

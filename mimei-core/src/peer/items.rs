@@ -6,11 +6,13 @@
 //! ([`sync`]). Blocks are looked up by [`blocks`].
 
 mod access;
+mod announce;
 mod blocks;
 mod commands;
 mod fault;
 mod heads;
 mod merge;
+mod progress;
 mod read;
 mod records;
 mod state;
@@ -26,9 +28,10 @@ use core::cell::{Cell, Ref, RefCell};
 pub(super) use blocks::{has_block, receive, serve, usage_of};
 pub use commands::{
     Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
-    SharedWith, TipView, VersionView,
+    SharedWith, TipView, UploadPart, UploadView, VersionView,
 };
 pub(super) use fault::Fault;
+pub(super) use progress::{hear, told as uploads_told};
 pub(super) use state::State;
 pub(super) use sync::{met, told};
 
@@ -66,6 +69,13 @@ pub(super) struct Item {
     sync_waits: RefCell<BTreeSet<ConnectionId>>,
     /// Relays with which it went wrong and is tried again.
     retrying: RefCell<BTreeSet<ConnectionId>>,
+    /// Held while a page of the outbox is sent.
+    sending: Lock,
+    /// Relays to which the outbox is being sent beside everything else.
+    flowing: RefCell<BTreeSet<ConnectionId>>,
+    /// Relays that are being told of uploads.
+    announcing: RefCell<BTreeSet<ConnectionId>>,
+    uploads: progress::Uploads,
     /// Relays that have it.
     sources: RefCell<Vec<ConnectionId>>,
     outbox: RefCell<Outbox>,
@@ -140,6 +150,10 @@ impl Item {
             syncing: Lock::default(),
             sync_waits: RefCell::default(),
             retrying: RefCell::default(),
+            sending: Lock::default(),
+            flowing: RefCell::default(),
+            announcing: RefCell::default(),
+            uploads: progress::Uploads::default(),
             sources: RefCell::default(),
             outbox: RefCell::default(),
             seen: Cell::new(None),
@@ -258,7 +272,14 @@ pub(super) async fn run(shared: &Rc<Shared>, command: ItemCommand) -> Result<Ite
         ItemCommand::Open { link, relay } => sync::open_link(shared, link, relay).await,
         ItemCommand::View(mimei) => read::view_outcome(shared, &known(shared, &mimei).await?),
         ItemCommand::Known => read::known(shared).await,
-        ItemCommand::PutPiece { mimei, bytes } => write::put_piece(shared, &*known(shared, &mimei).await?, bytes).await,
+        ItemCommand::PutPiece { mimei, bytes } => write::put_piece(shared, &known(shared, &mimei).await?, bytes).await,
+        ItemCommand::TellUpload { mimei, part } => announce::take(shared, &known(shared, &mimei).await?, part).await,
+        ItemCommand::EndUpload { mimei, upload, is_saved } => {
+            Ok(announce::end(shared, &*known(shared, &mimei).await?, upload, is_saved))
+        }
+        ItemCommand::ListUpload { mimei, upload } => {
+            read::list_upload(shared, &*known(shared, &mimei).await?, upload).await
+        }
         ItemCommand::Save { mimei, edits, memo } => {
             write::save(shared, &known(shared, &mimei).await?, edits, memo).await
         }

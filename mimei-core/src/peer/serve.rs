@@ -53,6 +53,7 @@ async fn serve(shared: &Shared, connection: &Connection, number: u64, ask: Ask) 
         Ask::Enter(ask) => mimei::enter(shared, connection, ask).await,
         Ask::Look(ask) => mimei::look(shared, connection, ask).await,
         Ask::Publish(ask) => mimei::publish(shared, connection, *ask).await,
+        Ask::Progress(ask) => mimei::progress(shared, connection, *ask).await,
         Ask::Have(ask) => mimei::have(shared, connection, ask).await,
         Ask::Put(ask) => {
             let bytes = arrival(shared, connection, number).await?;

@@ -37,6 +37,19 @@ impl Schedule {
     }
 }
 
+/// Lets everyone go first who could go on.
+pub(crate) async fn give_way(schedule: &Schedule) {
+    let mut gave_way = false;
+    poll_fn(|_| {
+        if core::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        schedule.ready.borrow_mut().push_back(schedule.current.get());
+        Poll::Pending
+    })
+    .await;
+}
+
 /// All tasks of a peer.
 #[derive(Default)]
 pub(crate) struct Tasks {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::cid::{AccessId, Cid, EntryId, HeadId, MimeiId, UserId};
 use crate::credit::{Iou, Line, Mandate, Prices, Receipt};
 use crate::identity::Entry;
-use crate::mimei::{AccessRecord, Genesis, Head, Version};
+use crate::mimei::{AccessRecord, Genesis, Head, Progress, Version};
 use crate::record::{record, text_enum, union};
 use crate::sign::{SignKey, Signature, Signed};
 
@@ -136,6 +136,8 @@ record! {
         "genesis" => genesis: Genesis,
         /// What the asker lacks.
         "records" => records: Records,
+        /// Uploads that are under way, if the asker may read.
+        "uploads" => uploads: Vec<Signed<Progress>>,
     }
 }
 
@@ -158,6 +160,14 @@ record! {
     pub struct PublishAnswer {
         /// The tips now, the first 16 in winner order.
         "tips" => tips: Vec<HeadId>,
+    }
+}
+
+record! {
+    /// Says how far an upload of the asking device has come.
+    pub struct ProgressAsk {
+        /// That.
+        "progress" => progress: Signed<Progress>,
     }
 }
 
@@ -304,6 +314,8 @@ union! {
         "look" => Look(LookAsk),
         /// To keep records.
         "publish" => Publish(Box<PublishAsk>),
+        /// To show others how far an upload has come.
+        "progress" => Progress(Box<ProgressAsk>),
         /// Which blocks need not be brought.
         "have" => Have(HaveAsk),
         /// To keep a block, which follows in a block frame with the ask's number.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::cid::{Cid, HeadId, MimeiId, UserId, VersionId};
 use crate::link::{At, Link};
-use crate::mimei::{App, Contents, Ext, FileName, Kind, Rights, Who};
+use crate::mimei::{App, Contents, Ext, FileName, Kind, MediaType, Rights, UploadId, Who};
 use crate::peer::ConnectionId;
 use crate::seeded::Seed;
 use crate::sign::SignKey;
@@ -35,6 +35,30 @@ pub enum ItemCommand {
         mimei: MimeiId,
         /// At most [`PIECE_BYTES`](crate::mimei::PIECE_BYTES); only the last piece has fewer.
         bytes: Vec<u8>,
+    },
+    /// The next pieces of a file that is being put: relays are told, so that others may read what is there;
+    /// answered by [`ItemOutcome::Done`].
+    TellUpload {
+        /// Into which MiMei.
+        mimei: MimeiId,
+        /// The pieces.
+        part: UploadPart,
+    },
+    /// An upload that was told of is over; answered by [`ItemOutcome::Done`].
+    EndUpload {
+        /// Into which MiMei.
+        mimei: MimeiId,
+        /// Which upload.
+        upload: UploadId,
+        /// Whether a version was saved that holds it.
+        is_saved: bool,
+    },
+    /// What an upload of somebody else holds so far; answered by [`ItemOutcome::Files`].
+    ListUpload {
+        /// Of which MiMei.
+        mimei: MimeiId,
+        /// Which upload, as [`ItemView::uploads`] names it.
+        upload: UploadId,
     },
     /// Saves a version and signs a head over all tips; answered by [`ItemOutcome::Saved`]. It is
     /// durable here then, and sent by itself. Where nothing changes, the version that is there is the answer.
@@ -212,6 +236,40 @@ pub struct NewFile {
     pub media: crate::mimei::MediaType,
 }
 
+/// The next pieces of a file that is being put.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UploadPart {
+    /// Random, for this upload alone.
+    pub upload: UploadId,
+    /// The file's name in a folder; none for the contents of a file.
+    pub name: Option<FileName>,
+    /// What the writer says it is.
+    pub media: MediaType,
+    /// Bytes that the file will have.
+    pub total: u64,
+    /// How many pieces were told of before.
+    pub at: usize,
+    /// Those that follow, in order; they were put before.
+    pub pieces: Vec<Cid>,
+}
+
+/// An upload of somebody else that is under way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UploadView {
+    /// Which.
+    pub upload: UploadId,
+    /// Who uploads.
+    pub by: UserId,
+    /// By which device.
+    pub device: SignKey,
+    /// The root of a state with what is there.
+    pub root: Cid,
+    /// Bytes that are there.
+    pub done: u64,
+    /// Bytes that the file will have.
+    pub total: u64,
+}
+
 /// One file of a version.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FileEntry {
@@ -248,6 +306,8 @@ pub struct ItemView {
     pub tips_total: usize,
     /// The versions known, by number.
     pub versions: Vec<VersionView>,
+    /// Uploads of others that are under way.
+    pub uploads: Vec<UploadView>,
     /// Blocks that no relay has yet.
     pub unsent_blocks: u64,
     /// Whether anything waits for a relay.

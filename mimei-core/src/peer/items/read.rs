@@ -9,11 +9,12 @@ use super::Item;
 use super::blocks::{self, Nodes};
 use super::commands::{FileEntry, ForkView, ItemOutcome, ItemView, ShareView, SharedWith, TipView, VersionView};
 use super::fault::Fault;
+use super::progress;
 use crate::cid::{Cid, MimeiId, VersionId};
 use crate::limits::SCAN_ROWS_MAX;
 use crate::link::At;
 use crate::map::{Map, Range};
-use crate::mimei::{Audience, Contents, Kind, PIECE_BYTES, Piece, Right, Rights, StateKey};
+use crate::mimei::{Audience, Contents, Kind, PIECE_BYTES, Piece, Right, Rights, StateKey, UploadId};
 use crate::order;
 use crate::peer::Shared;
 use crate::store::{Scan, Table};
@@ -61,6 +62,7 @@ pub(super) fn view(shared: &Shared, item: &Item) -> ItemView {
         tips: tips.states().iter().map(|tip| TipView { head: tip.id, last: tip.last, release: tip.release }).collect(),
         tips_total: tips.all().len(),
         versions,
+        uploads: progress::shown(item, now),
         unsent_blocks: item.outbox.borrow().blocks,
         is_waiting: item.is_waiting(),
         seen: item.seen.get().or(item.seen_before.get()),
@@ -142,7 +144,22 @@ fn root(item: &Item, version: &VersionId) -> Result<Cid, Fault> {
 }
 
 pub(super) async fn list(shared: &Shared, item: &Item, version: VersionId) -> Result<ItemOutcome, Fault> {
-    let root = root(item, &version)?;
+    files_of(shared, item, root(item, &version)?).await.map(ItemOutcome::Files)
+}
+
+/// What an upload of somebody else holds so far.
+pub(super) async fn list_upload(shared: &Shared, item: &Item, upload: UploadId) -> Result<ItemOutcome, Fault> {
+    let shown = progress::shown(item, shared.effects.now());
+    let over = || Fault::rule("upload.over", "that upload is over, or nothing was heard of it for a while");
+    let upload = shown.into_iter().find(|shown| shown.upload == upload).ok_or_else(over)?;
+    let files = files_of(shared, item, upload.root).await?;
+    match &files[..] {
+        [file] if file.contents.length == upload.done => Ok(ItemOutcome::Files(files)),
+        _ => Err(Fault::verify("an upload shows something else than its device says")),
+    }
+}
+
+async fn files_of(shared: &Shared, item: &Item, root: Cid) -> Result<Vec<FileEntry>, Fault> {
     let salt = shared.vault.borrow().salt(&item.id)?;
     let mut nodes = Nodes::new(shared, item, salt);
     let mut files = Vec::new();
@@ -151,7 +168,7 @@ pub(super) async fn list(shared: &Shared, item: &Item, version: VersionId) -> Re
         if let Some(entry) = entry {
             files.push(FileEntry { name: None, contents: contents(entry.value())? });
         }
-        return Ok(ItemOutcome::Files(files));
+        return Ok(files);
     }
     let mut from = StateKey::FILES.0.to_vec();
     loop {
@@ -164,7 +181,7 @@ pub(super) async fn list(shared: &Shared, item: &Item, version: VersionId) -> Re
         }
         match page.items.last() {
             Some(last) if !page.done => from = last.key().to_vec(),
-            _ => return Ok(ItemOutcome::Files(files)),
+            _ => return Ok(files),
         }
     }
 }

@@ -43,6 +43,11 @@ pub(super) fn outbox_key(mimei: &MimeiId, number: u64, cid: &Cid) -> RowKey {
     RowKey::new(Table::Outbox, [&mimei.cid().hash()[..], &number.to_be_bytes(), &cid.to_bytes()].concat())
 }
 
+/// The number of a row of the outbox.
+pub(super) fn outbox_number(row: &[u8]) -> Option<u64> {
+    row.get(NUMBER_AT..)?.first_chunk::<8>().map(|number| u64::from_be_bytes(*number))
+}
+
 pub(super) fn records_wait_key(mimei: &MimeiId) -> RowKey {
     RowKey::new(Table::Outbox, [&mimei.cid().hash()[..], &RECORDS_WAIT.to_be_bytes()].concat())
 }
@@ -138,8 +143,7 @@ async fn load_outbox(shared: &Shared, item: &Item) -> Result<(), StoreError> {
     let mut outbox = item.outbox.borrow_mut();
     *outbox = super::Outbox::default();
     for (key, _) in waiting {
-        let number = key.get(NUMBER_AT..).and_then(|rest| rest.first_chunk::<8>());
-        match number.map(|number| u64::from_be_bytes(*number)) {
+        match outbox_number(&key) {
             Some(RECORDS_WAIT) => outbox.records = Some(0),
             Some(number) => {
                 outbox.blocks += 1;

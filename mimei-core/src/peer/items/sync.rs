@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use super::commands::ItemOutcome;
 use super::fault::Fault;
 use super::records::{self, Extra};
-use super::{Item, changed, heads, known, read, relays, upload};
+use super::{Item, announce, changed, heads, known, progress, read, relays, upload};
 use crate::cbor::Cbor;
 use crate::cid::{HeadId, MimeiId};
 use crate::link::Link;
@@ -98,7 +98,7 @@ pub(super) fn kick(shared: &Rc<Shared>, item: &Rc<Item>) {
 }
 
 /// Syncs in the background, unless that is about to begin anyway.
-fn nudge(shared: &Rc<Shared>, item: &Rc<Item>, connection: &Rc<Connection>) {
+pub(super) fn nudge(shared: &Rc<Shared>, item: &Rc<Item>, connection: &Rc<Connection>) {
     if !item.sync_waits.borrow_mut().insert(connection.id) {
         return;
     }
@@ -119,7 +119,7 @@ fn nudge(shared: &Rc<Shared>, item: &Rc<Item>, connection: &Rc<Connection>) {
     });
 }
 
-async fn attempt(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+async fn attempt(shared: &Shared, item: &Rc<Item>, connection: &Connection) -> Result<(), Fault> {
     let _turn = item.syncing.hold(&shared.effects.schedule).await;
     item.sync_waits.borrow_mut().remove(&connection.id);
     in_turn(shared, item, connection).await
@@ -244,19 +244,19 @@ async fn look(shared: &Shared, connection: &Connection, ask: LookAsk) -> Result<
 }
 
 /// Brings a MiMei and a relay to the same state, one relay at a time.
-async fn sync(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+async fn sync(shared: &Shared, item: &Rc<Item>, connection: &Connection) -> Result<(), Fault> {
     let _turn = item.syncing.hold(&shared.effects.schedule).await;
     in_turn(shared, item, connection).await
 }
 
-async fn in_turn(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+async fn in_turn(shared: &Shared, item: &Rc<Item>, connection: &Connection) -> Result<(), Fault> {
     bring_together(shared, item, connection).await?;
     // What is refused here keeps nobody from reading, and is tried again with the next change.
     let _ = credit::sponsor_shares(shared, connection, item).await;
     Ok(())
 }
 
-async fn bring_together(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
+async fn bring_together(shared: &Shared, item: &Rc<Item>, connection: &Connection) -> Result<(), Fault> {
     enter(shared, &item.id, connection).await?;
     let mut answer = match look_all(shared, item, connection).await {
         Err(Fault::Remote(CommandError::Refused(refusal))) if refusal.code == RefusalCode::NotFound => {
@@ -266,6 +266,7 @@ async fn bring_together(shared: &Shared, item: &Item, connection: &Connection) -
         other => other?,
     };
     item.has_source(connection.id);
+    announce::start(shared, item, connection);
     heads::sign_draft(shared, item).await?;
     for _ in 0..PUBLISH_TRIES {
         let change = item.outbox.borrow().records;
@@ -297,7 +298,8 @@ fn is_refused(fault: &Fault, with: RefusalCode) -> bool {
 /// Access first: it says who may bring the rest. Blocks before the records that name them.
 async fn send(shared: &Shared, item: &Item, connection: &Connection, answer: &mut LookAnswer) -> Result<(), Fault> {
     publish_access(shared, item, connection, answer).await?;
-    upload::send_blocks(shared, item, connection).await?;
+    let end = item.outbox.borrow().next;
+    upload::send_blocks(shared, item, connection, end).await?;
     publish(shared, item, connection, answer).await
 }
 
@@ -316,7 +318,7 @@ async fn offer(shared: &Shared, item: &Item, connection: &Connection, answer: &m
 }
 
 /// Takes in all that a relay has.
-async fn look_all(shared: &Shared, item: &Item, connection: &Connection) -> Result<LookAnswer, Fault> {
+async fn look_all(shared: &Shared, item: &Rc<Item>, connection: &Connection) -> Result<LookAnswer, Fault> {
     loop {
         let ask = {
             let state = item.state();
@@ -332,6 +334,7 @@ async fn look_all(shared: &Shared, item: &Item, connection: &Connection) -> Resu
             let _lock = item.for_change(shared).await?;
             records::take_in(shared, item, answer.records.clone(), Extra::default()).await?;
         }
+        progress::learn(shared, item, connection.id(), answer.uploads.clone());
         let is_stuck = item.state().has() == before && answer.records.logs.is_empty();
         if !answer.more || is_stuck {
             keep_seen(shared, item).await;
@@ -429,6 +432,7 @@ async fn sent(shared: &Shared, item: &Item, change: Option<u64>) -> Result<(), F
     shared.effects.apply(Batch { delete, put, strict, ..Batch::default() }).await?;
     item.was_sent.set(true);
     item.outbox.borrow_mut().records = None;
+    announce::published(shared, item);
     changed(shared, item);
     Ok(())
 }

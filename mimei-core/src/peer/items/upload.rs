@@ -1,11 +1,12 @@
 //! Blocks on their way to a relay.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::fault::Fault;
-use super::{Item, changed};
+use super::{Item, announce, changed, records, relays, sync};
 use crate::cbor::Cbor;
 use crate::cid::Cid;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, HAVE_CIDS_MAX, SCAN_ROWS_MAX};
@@ -14,6 +15,7 @@ use crate::order;
 use crate::peer::calls::{self, Call};
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::credit::{self, Spend};
+use crate::peer::task::give_way;
 use crate::peer::{CommandError, Event, Shared};
 use crate::seal::Block;
 use crate::store::{Batch, RowKey, Scan, Table};
@@ -22,8 +24,16 @@ use crate::wire::{Answer, Ask, Has, HaveAsk, Payer, PutAsk, RefusalCode};
 /// Blocks that a relay may lack and be brought again: of 64 GiB, and a list of 20 MiB.
 const REFILL_CIDS_MAX: usize = 1 << 18;
 
+/// Rows that are sent in one turn: 32 MiB.
+const PAGE_ROWS: usize = 128;
+/// Rows that are taken out of the outbox in one change of the store.
+const FORGOTTEN_AT_ONCE: usize = 8;
+
+const _: () = assert!(PAGE_ROWS <= HAVE_CIDS_MAX && PAGE_ROWS < SCAN_ROWS_MAX);
+
 /// A row of the outbox.
 struct Waiting {
+    number: u64,
     row: Vec<u8>,
     cid: Cid,
 }
@@ -39,47 +49,74 @@ struct Underway {
     length: u64,
 }
 
-/// Sends what is in the outbox.
-pub(super) async fn send_blocks(shared: &Shared, item: &Item, connection: &Connection) -> Result<(), Fault> {
-    let mut after = None;
+/// Sends what is in the outbox before that number. Turns are short, so that what is small does not wait for all of
+/// what is large.
+pub(super) async fn send_blocks(shared: &Shared, item: &Item, connection: &Connection, end: u64) -> Result<(), Fault> {
     loop {
+        give_way(&shared.effects.schedule).await;
+        let _turn = item.sending.hold(&shared.effects.schedule).await;
         let (next, pending) = (item.outbox.borrow().next, item.outbox.borrow().pending);
         let prefix = item.id.cid().hash().to_vec();
-        let scan = Scan { table: Table::Outbox, prefix, after: after.clone(), limit: SCAN_ROWS_MAX };
+        // Always from the first: another tab counts for itself, and may have put its rows before the last ones.
+        let scan = Scan { table: Table::Outbox, prefix, after: None, limit: PAGE_ROWS };
         let rows = shared.effects.scan(scan).await?;
-        let page: Vec<Waiting> =
+        let mut page: Vec<Waiting> =
             rows.into_iter().filter(|(_, cid)| !cid.is_empty()).map(waiting).collect::<Result<_, _>>()?;
-        let Some(last) = page.last() else {
-            if after.take().is_some() {
-                // Another tab counts for itself: its rows may stand before those that were sent.
-                continue;
-            }
-            let mut outbox = item.outbox.borrow_mut();
+        if page.is_empty() && pending == 0 && item.outbox.borrow().next == next {
             // Nothing came in since we looked: what was counted beside this was sent by another tab.
-            if pending == 0 && outbox.next == next {
-                outbox.blocks = 0;
-            }
-            return Ok(());
-        };
-        after = Some(last.row.clone());
+            item.outbox.borrow_mut().blocks = 0;
+        }
+        page.retain(|waiting| waiting.number < end);
+        let Some(last) = page.last().map(|last| last.number) else { return Ok(()) };
         send_page(shared, item, connection, page).await?;
+        announce::sent(shared, item, last + 1);
+    }
+}
+
+/// Sends the outbox beside everything else, for as long as something comes in: an upload that is under way does not
+/// wait for its end.
+pub(super) fn flow(shared: &Rc<Shared>, item: &Rc<Item>) {
+    for connection in relays(shared) {
+        if !item.sources.borrow().contains(&connection.id()) {
+            // It has yet to hear of the MiMei.
+            sync::nudge(shared, item, &connection);
+        } else if item.flowing.borrow_mut().insert(connection.id()) {
+            announce::start(shared, item, &connection);
+            let (shared, item) = (shared.clone(), item.clone());
+            let schedule = shared.clone();
+            schedule.effects.schedule.spawn(async move {
+                let is_sent = loop {
+                    let end = item.outbox.borrow().next;
+                    if send_blocks(&shared, &item, &connection, end).await.is_err() {
+                        break false;
+                    }
+                    if item.outbox.borrow().next == end {
+                        break true;
+                    }
+                };
+                item.flowing.borrow_mut().remove(&connection.id());
+                if !is_sent {
+                    // Knows what can be tried again, and when.
+                    sync::nudge(&shared, &item, &connection);
+                }
+            });
+        }
     }
 }
 
 fn waiting((row, cid): (Vec<u8>, Vec<u8>)) -> Result<Waiting, Fault> {
-    let cid = Cid::from_cbor(&cid).map_err(|_| Fault::verify("the outbox of this device is damaged"))?;
-    Ok(Waiting { row, cid })
+    let damaged = || Fault::verify("the outbox of this device is damaged");
+    let cid = Cid::from_cbor(&cid).map_err(|_| damaged())?;
+    Ok(Waiting { number: records::outbox_number(&row).ok_or_else(damaged)?, row, cid })
 }
 
 async fn send_page(shared: &Shared, item: &Item, connection: &Connection, page: Vec<Waiting>) -> Result<(), Fault> {
     let page = unless_there(shared, item, connection, page).await?;
-    let mut sending = Sending { shared, item, connection, underway: VecDeque::new(), again: Vec::new() };
-    for Waiting { row, cid } in page {
-        let missing = || Fault::verify("a block that waits to be sent is gone from this device");
-        let bytes = shared.effects.block(cid).await?.ok_or_else(missing)?;
-        sending.send(Some(row), cid, bytes).await?;
-    }
-    sending.finish().await
+    let mut sending = Sending::new(shared, item, connection);
+    let sent = sending.send_all(page).await;
+    // What the relay has answered for is not sent again, whatever happened to the rest.
+    sending.forget().await?;
+    sent
 }
 
 /// An upload that was cut off, or what another device sent too, is not sent again. It takes a round trip, so few
@@ -146,7 +183,7 @@ pub(super) async fn refill(shared: &Shared, item: &Item, connection: &Connection
     };
     let Some(missing) = missing_below(shared, item, connection, roots).await? else { return Ok(false) };
     let is_any = !missing.is_empty();
-    let mut sending = Sending { shared, item, connection, underway: VecDeque::new(), again: Vec::new() };
+    let mut sending = Sending::new(shared, item, connection);
     for cid in missing {
         let Some(bytes) = shared.effects.block(cid).await? else { return Ok(false) };
         sending.send(None, cid, bytes).await?;
@@ -198,9 +235,25 @@ struct Sending<'a> {
     underway: VecDeque<Underway>,
     /// Blocks for which another is to pay.
     again: Vec<(Option<Vec<u8>>, Cid)>,
+    /// Rows of the outbox whose blocks the relay has.
+    there: Vec<Vec<u8>>,
 }
 
-impl Sending<'_> {
+impl<'a> Sending<'a> {
+    fn new(shared: &'a Shared, item: &'a Item, connection: &'a Connection) -> Self {
+        let (underway, again, there) = Default::default();
+        Self { shared, item, connection, underway, again, there }
+    }
+
+    async fn send_all(&mut self, page: Vec<Waiting>) -> Result<(), Fault> {
+        for Waiting { row, cid, .. } in page {
+            let missing = || Fault::verify("a block that waits to be sent is gone from this device");
+            let bytes = self.shared.effects.block(cid).await?.ok_or_else(missing)?;
+            self.send(Some(row), cid, bytes).await?;
+        }
+        self.finish().await
+    }
+
     async fn send(&mut self, row: Option<Vec<u8>>, cid: Cid, bytes: Vec<u8>) -> Result<(), Fault> {
         let links = Block::parse(cid.codec(), &bytes).map_err(Fault::verify)?.links().to_vec();
         // The relay takes a block only when it has all that it names.
@@ -225,7 +278,7 @@ impl Sending<'_> {
         self.item.state().genesis.author == self.shared.log.borrow().user()
     }
 
-    async fn finish(mut self) -> Result<(), Fault> {
+    async fn finish(&mut self) -> Result<(), Fault> {
         loop {
             while let Some(block) = self.underway.pop_front() {
                 self.acknowledged(block).await?;
@@ -263,6 +316,22 @@ impl Sending<'_> {
             }
             Err(error) => return Err(error.into()),
         }
-        gone(self.shared, self.item, row.into_iter().collect()).await
+        let Some(row) = row else { return Ok(()) };
+        let number = records::outbox_number(&row);
+        self.there.push(row);
+        if self.there.len() >= FORGOTTEN_AT_ONCE {
+            self.forget().await?;
+        }
+        // Answers come in order, except for those that were refused before.
+        if let Some(number) = number.filter(|_| self.again.is_empty()) {
+            announce::sent(self.shared, self.item, number + 1);
+        }
+        Ok(())
+    }
+
+    /// Takes what the relay has out of the outbox.
+    async fn forget(&mut self) -> Result<(), Fault> {
+        let there = core::mem::take(&mut self.there);
+        gone(self.shared, self.item, there).await
     }
 }

@@ -10,11 +10,11 @@ use super::blocks::{self, Keep, Nodes};
 use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem};
 use super::fault::Fault;
 use super::records::{self, Extra};
-use super::{Item, access, heads, merge, read, sync};
+use super::{Item, access, announce, heads, merge, read, sync, upload};
 use crate::cbor::Cbor;
 use crate::cid::{AccessId, Cid, HeadId, VersionId};
 use crate::limits::BLOCK_BYTES_MAX;
-use crate::map::{BatchEdit, Builder, EditStep, Value};
+use crate::map::{BatchEdit, Builder, EditStep, Salt, Value};
 use crate::mimei::{
     Contents, FileName, Genesis, Kind, PIECE_BYTES, Piece, Proof, Reserved, Right, Rights, Signer, StateKey, Version,
     auto_name, pieces,
@@ -49,7 +49,7 @@ pub(super) async fn create(shared: &Rc<Shared>, new: NewItem) -> Result<ItemOutc
     read::view_outcome(shared, &item)
 }
 
-pub(super) async fn put_piece(shared: &Shared, item: &Item, bytes: Vec<u8>) -> Result<ItemOutcome, Fault> {
+pub(super) async fn put_piece(shared: &Rc<Shared>, item: &Rc<Item>, bytes: Vec<u8>) -> Result<ItemOutcome, Fault> {
     if bytes.len() > PIECE_BYTES as usize {
         return Err(Fault::argument("a piece has at most 262,144 bytes"));
     }
@@ -59,6 +59,10 @@ pub(super) async fn put_piece(shared: &Shared, item: &Item, bytes: Vec<u8>) -> R
     let mut keep = Keep::own(shared, item);
     keep.add(stored, &[]).await?;
     keep_own(shared, item, keep).await?;
+    if !item.uploads.own.borrow().is_empty() {
+        // It is on its way before the file is saved.
+        upload::flow(shared, item);
+    }
     Ok(ItemOutcome::Piece(cid))
 }
 
@@ -161,7 +165,7 @@ pub(super) async fn merge(shared: &Rc<Shared>, item: &Rc<Item>) -> Result<ItemOu
     save(shared, item, Vec::new(), String::new()).await
 }
 
-fn state_key(item: &Item, name: Option<FileName>) -> Result<StateKey, Fault> {
+pub(super) fn state_key(item: &Item, name: Option<FileName>) -> Result<StateKey, Fault> {
     match (item.state().genesis.kind, name) {
         (Kind::File, None) => Ok(StateKey::Contents),
         (Kind::Folder, Some(name)) => Ok(StateKey::File(name)),
@@ -172,14 +176,14 @@ fn state_key(item: &Item, name: Option<FileName>) -> Result<StateKey, Fault> {
 }
 
 /// A version in the making.
-struct Draft<'a> {
+pub(super) struct Draft<'a> {
     shared: &'a Shared,
     item: &'a Item,
     fresh: Vec<(crate::seal::StoredBlock, Vec<Cid>)>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(shared: &'a Shared, item: &'a Item) -> Result<Self, Fault> {
+    pub(super) fn new(shared: &'a Shared, item: &'a Item) -> Result<Self, Fault> {
         if !shared.vault.borrow().can_seal(&item.id) {
             return Err(Fault::denied("the key to write here is missing; ask for a link that may write"));
         }
@@ -192,28 +196,46 @@ impl<'a> Draft<'a> {
         if pieces(length).count() != cids.len() {
             return Err(Fault::argument("the number of pieces does not fit the length of the file"));
         }
-        let mut nodes = Nodes::new(self.shared, self.item, self.shared.vault.borrow().blob_salt());
-        let mut builder = Builder::new(self.shared.vault.borrow().blob_salt());
-        for ((offset, length), cid) in pieces(length).zip(&cids) {
-            if blocks::row(self.shared, &self.item.id, cid).await?.is_none() {
-                return Err(Fault::argument("a piece of the file was not put before"));
-            }
-            let (bytes, links) = Piece { offset, length, cid: *cid }.to_value();
-            if cids.len() > 1 {
-                let value = Value::Linked { bytes, links };
-                builder.push(Piece::key(offset).to_vec(), value, &mut nodes).map_err(Fault::argument)?;
-            }
-        }
-        let blob = match cids.as_slice() {
-            [piece] => *piece,
-            _ => {
-                let mut builder = Some(builder);
-                nodes.run(|nodes| Ok(builder.take().map(|builder| builder.finish(nodes)))).await?.unwrap_or(cids[0])
+        let blob = match announce::blob_of(self.item, &cids) {
+            Some(blob) => blob,
+            None => {
+                for cid in &cids {
+                    if blocks::row(self.shared, &self.item.id, cid).await?.is_none() {
+                        return Err(Fault::argument("a piece of the file was not put before"));
+                    }
+                }
+                self.blob(None, &cids, length).await?
             }
         };
-        self.fresh.append(&mut nodes.fresh);
         let (bytes, links) = Contents { blob, length, media }.to_value();
         Ok(Value::Linked { bytes, links })
+    }
+
+    /// The blob of these pieces, or of as many more than one had before.
+    pub(super) async fn blob(&mut self, before: Option<(Cid, usize)>, cids: &[Cid], length: u64) -> Result<Cid, Fault> {
+        if let [piece] = cids {
+            return Ok(*piece);
+        }
+        let value = |((offset, length), cid): ((u64, u32), &Cid)| {
+            let (bytes, links) = Piece { offset, length, cid: *cid }.to_value();
+            (Piece::key(offset).to_vec(), Value::Linked { bytes, links })
+        };
+        let entries = pieces(length).zip(cids).map(value);
+        // A single piece is no map that could grow.
+        let (root, known) =
+            before.filter(|(_, known)| *known > 1).map_or((None, 0), |(root, known)| (Some(root), known));
+        let changes = entries.skip(known).map(|(key, value)| (key, Some(value))).collect();
+        let salt = self.shared.vault.borrow().blob_salt();
+        self.edit_map(root, salt, changes).await
+    }
+
+    /// Keeps its blocks, so that a relay gets them.
+    pub(super) async fn keep(self) -> Result<(), Fault> {
+        let mut keep = Keep::own(self.shared, self.item);
+        for (block, links) in self.fresh {
+            keep.add(block, &links).await?;
+        }
+        keep_own(self.shared, self.item, keep).await
     }
 
     fn memo(&mut self, memo: String) -> Result<Value, Fault> {
@@ -228,13 +250,26 @@ impl<'a> Draft<'a> {
     }
 
     /// The state's map with these changes.
-    async fn edit(&mut self, root: Option<Cid>, changes: BTreeMap<Vec<u8>, Option<Value>>) -> Result<Cid, Fault> {
+    pub(super) async fn edit(
+        &mut self,
+        root: Option<Cid>,
+        changes: BTreeMap<Vec<u8>, Option<Value>>,
+    ) -> Result<Cid, Fault> {
         let salt = self.shared.vault.borrow().salt(&self.item.id)?;
+        self.edit_map(root, salt, changes.into_iter().collect()).await
+    }
+
+    async fn edit_map(
+        &mut self,
+        root: Option<Cid>,
+        salt: Salt,
+        changes: Vec<(Vec<u8>, Option<Value>)>,
+    ) -> Result<Cid, Fault> {
         let mut nodes = Nodes::new(self.shared, self.item, salt);
         nodes.know(core::mem::take(&mut self.fresh));
         let root = match root {
             Some(root) => {
-                let mut edit = BatchEdit::new(root, salt, changes.into_iter().collect()).map_err(Fault::argument)?;
+                let mut edit = BatchEdit::new(root, salt, changes).map_err(Fault::argument)?;
                 nodes
                     .run(|nodes| {
                         loop {

@@ -13,8 +13,8 @@ use crate::peer::items::{self, Item};
 use crate::peer::{Blocked, Shared, credit, serve::store_refusal};
 use crate::sign::Domain;
 use crate::wire::{
-    Answer, EnterAsk, Exercise, GetAsk, HaveAnswer, HaveAsk, LookAnswer, LookAsk, Nothing, PublishAnswer, PublishAsk,
-    PutAsk, Refusal, RefusalCode,
+    Answer, EnterAsk, Exercise, GetAsk, HaveAnswer, HaveAsk, LookAnswer, LookAsk, Nothing, ProgressAsk, PublishAnswer,
+    PublishAsk, PutAsk, Refusal, RefusalCode,
 };
 
 const WRITERS: Rights = Rights::of(&[Right::Write, Right::Save]);
@@ -65,7 +65,7 @@ pub(super) async fn enter(shared: &Shared, connection: &Connection, ask: EnterAs
 }
 
 pub(super) async fn look(shared: &Shared, connection: &Connection, ask: LookAsk) -> Result<Answer, Refusal> {
-    let (item, _) = visible(shared, connection, &ask.mimei).await?;
+    let (item, rights) = visible(shared, connection, &ask.mimei).await?;
     if ask.logs.len() > KNOWN_LOGS_MAX {
         return Err(Refusal::new(RefusalCode::Invalid, "more identity logs are listed than a MiMei has signers"));
     }
@@ -82,7 +82,21 @@ pub(super) async fn look(shared: &Shared, connection: &Connection, ask: LookAsk)
         total: tips.all().len() as u64,
         genesis: state.genesis.clone(),
         records,
+        uploads: if rights.has(Right::Read) { items::uploads_told(&item, shared.effects.now()) } else { Vec::new() },
     })))
+}
+
+/// An upload is told of by the device that uploads, and by nobody for it.
+pub(super) async fn progress(shared: &Shared, connection: &Connection, ask: ProgressAsk) -> Result<Answer, Refusal> {
+    let progress = ask.progress;
+    let (item, rights) = visible(shared, connection, &progress.body.mimei).await?;
+    let by = &progress.body.by;
+    let is_own = connection.remote().is_some_and(|remote| remote.user == by.user && remote.device == by.device);
+    if !is_own || !rights.has(Right::Save) {
+        return Err(Refusal::new(RefusalCode::Denied, "only a device that may save here tells of its own uploads"));
+    }
+    items::hear(shared, &item, progress).await.map_err(items::Fault::refusal)?;
+    Ok(Answer::Done(Nothing {}))
 }
 
 pub(super) async fn publish(shared: &Shared, connection: &Connection, ask: PublishAsk) -> Result<Answer, Refusal> {
