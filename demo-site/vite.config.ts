@@ -15,6 +15,6 @@ export default defineConfig(({ mode }) => ({
 /** `MIMEI_RELAY=http://localhost:8080 npm run dev` develops against a running relay. */
 function toRelay(relay: string | undefined): Record<string, { target: string; ws: boolean }> {
   if (relay === undefined) return {};
-  const paths = ["/rtc", "/ws", "/.well-known/mimei"];
+  const paths = ["/rtc", "/ws", "/.well-known/mimei", "/sdk/mimei-sw.js"];
   return Object.fromEntries(paths.map((path) => [path, { target: relay, ws: path === "/ws" }]));
 }

@@ -106,6 +106,8 @@ export const ERROR_CODES = [
   "invite.used",
   /** The relay knows no such invite, or it has ended. */
   "invite.unknown",
+  /** This page cannot show files while they load: no service worker of this package controls it. Load the whole file. */
+  "stream.unsupported",
   /** This profile has another identity than when this tab opened it. */
   "identity.changed",
 ] as const;

@@ -15,7 +15,8 @@
  * `open` starts a worker that holds keys, store and protocol (`worker.ts`); the
  * page side holds the transports (`transport/`), decides which relay and which
  * way (`relay/`) and moves frames between the two (`core.ts`, `protocol.ts`).
- * Files and folders are in `item/`.
+ * Files and folders are in `item/`; URLs under which
+ * they are shown while they load in `stream/`.
  */
 export { open } from "./open.js";
 export type { OpenOptions } from "./open.js";
@@ -27,10 +28,11 @@ export type { ItemsOfMe, New, NewFile, OpenLinkOptions } from "./item/items.js";
 export type { At, Item, PutOptions, Share, Shared, Snapshot } from "./item/item.js";
 export type { FileItem } from "./item/file.js";
 export type { FolderItem } from "./item/folder.js";
-export type { Entry, Reader } from "./item/entry.js";
+export type { Entry, Reader, UrlOptions } from "./item/entry.js";
 export type { Fork, Given, ItemKind, ItemView, Saved, Tip, Version } from "./item/view.js";
 export type { Options, Progress } from "./item/pieces.js";
 export type { Paused } from "./item/paused.js";
+export type { StreamUrl } from "./stream/streams.js";
 export { findLink, pageLink } from "./item/address.js";
 export { showable } from "./item/showable.js";
 export type { Showable, ShownAs } from "./item/showable.js";

@@ -59,6 +59,20 @@ export const PIECES_AT_ONCE = 8;
 export const PIECES_JOINED = 64;
 /** Reading that is paused for want of credit is tried again this often, in ms: a new day makes no event. */
 export const PAUSED_RETRY_MS = 30_000;
+/** Reading that lost its relay is tried again this often, in ms, as long as it is away: the relay may be back before the item is. */
+export const LOST_RETRY_MS = 1_000;
+/** An answer to a range that a player asked for, in bytes: it asks for the rest when it comes there, so no answer lives long. */
+export const STREAM_RANGE_BYTES_MAX = 4 * 1024 * 1024;
+/** Pieces of one such answer that are fetched at once: 1 MiB hides a round trip, and is all that is fetched unasked. */
+export const STREAM_PIECES_AT_ONCE = 4;
+/** Answers that one page reads for at once. A player has two or three; the oldest makes room, and is asked for again if it is wanted. */
+export const STREAM_READS_MAX = 64;
+/** Stream URLs that one page has open. A page that reaches it does not close them. */
+export const STREAMS_MAX = 256;
+/** A page says within this time whether it has a stream, in ms: it may be busy, but it does not ask the network for that. */
+export const STREAM_ANSWER_MS_MAX = 10_000;
+/** The service worker is loaded and controls the page within this time, in ms, or streams are unsupported. */
+export const STREAM_CONTROL_MS_MAX = 10_000;
 /** Opening a link waits this long for the relay, in ms, and then goes on with what is here. */
 export const REACH_MS_MAX = 20_000;
 /** Relays that links have led to in any tab, beside the tabs' own. The one that was led to first makes room. */

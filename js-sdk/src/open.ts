@@ -6,6 +6,8 @@ import { me } from "./me.js";
 import type { Me } from "./me.js";
 import { onWakeup } from "./relay/wakeups.js";
 import { parseRelays } from "./relay/wish.js";
+import { WORKER_SCRIPT } from "./stream/control.js";
+import { streamDoor } from "./stream/door.js";
 import { profileOf } from "./tabs/channels.js";
 import { startEngine } from "./tabs/engine.js";
 import type { EngineOptions } from "./tabs/engine.js";
@@ -31,6 +33,11 @@ export interface OpenOptions {
    * decides. Default: 512 MiB.
    */
   readonly cacheBytes?: number;
+  /**
+   * Where the site has the file `mimei-sw.js` of this package, which `url` of files needs; it is registered at the
+   * first `url`. Default: `/sdk/mimei-sw.js`, where a relay has it.
+   */
+  readonly serviceWorker?: string;
 }
 
 const DATABASE = "mimei";
@@ -59,8 +66,10 @@ export async function open(options: OpenOptions): Promise<Me> {
   const tab = new Tab(doors, wish);
   try {
     const identity = await inTime(tab.opened);
-    const unhook = [onWakeup(() => tab.check()), onSleep(tab)];
-    return me(identity, tab, new Items(tab, options.app), () => unhook.forEach((each) => each()));
+    const ends = new AbortController();
+    const unhook = [onWakeup(() => tab.check()), onSleep(tab), () => ends.abort()];
+    const streams = streamDoor(options.serviceWorker ?? WORKER_SCRIPT, ends.signal);
+    return me(identity, tab, new Items(tab, options.app, streams), () => unhook.forEach((each) => each()));
   } catch (thrown) {
     await tab.close().catch(() => {}); // Why it does not open is what counts.
     throw thrown;

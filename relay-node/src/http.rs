@@ -48,9 +48,11 @@ pub fn router(doors: Arc<Doors>) -> Router {
         .route("/ws", get(websocket))
         .route("/.well-known/mimei", get(well_known))
         .route("/health", get(health))
+        .route("/~stream/{*rest}", get(site::no_stream))
         .merge(mm::routes(doors.driver.clone()))
         .fallback(get(site::serve))
         .layer(DefaultBodyLimit::max(OFFER_BYTES_MAX))
+        .layer(axum::middleware::from_fn(security::one_service_worker))
         .layer(axum::middleware::map_response(security::headers))
         .with_state(doors)
 }

@@ -1,9 +1,13 @@
 /** The files of a version, and their bytes. */
+import type { MimeiError } from "../errors.js";
+import type { StreamDoor } from "../stream/door.js";
+import type { Source } from "../stream/source.js";
+import type { StreamUrl } from "../stream/streams.js";
 import type { Desk } from "../tabs/desk.js";
 import type { Options } from "./pieces.js";
 import { Patience } from "./paused.js";
-import { endsWith, fetched, joined } from "./pieces.js";
-import { showable } from "./showable.js";
+import { endsWith, fetched, joined, unlessAborted } from "./pieces.js";
+import { extensionOf, showable } from "./showable.js";
 import { count, fields, list, maybe, text, unknown } from "./view.js";
 
 /** One file of a version, as it was listed. */
@@ -20,6 +24,12 @@ export interface Entry {
   readonly type: string;
 }
 
+/** Reading through a URL has no progress: players read what they need, and some of it twice. */
+export interface UrlOptions extends Omit<Options, "onProgress"> {
+  /** Called with why a read ended too early; the element that shows the URL knows only that it did. */
+  readonly onFailure?: ((why: MimeiError) => void) | undefined;
+}
+
 /** Reads what a version holds. It can change nothing. */
 export interface Reader {
   /** Its files, by name. */
@@ -28,6 +38,13 @@ export interface Reader {
   blob(entry: Entry, options?: Options): Promise<Blob>;
   /** The same piece by piece; nothing is fetched far ahead of the reader. */
   stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /**
+   * A URL under which `<video>`, `<audio>` and `<img>` of this page show it while it loads, each piece verified, and
+   * only what they ask for is fetched. It has the media type that `blob` would have. Close it when it is no longer
+   * shown; aborting the signal closes it, too. Rejects with `stream.unsupported` where there can be none, as over
+   * plain http: use `blob` then.
+   */
+  url(entry: Entry, options?: UrlOptions): Promise<StreamUrl>;
 }
 
 export async function listVersion(desk: Desk, id: string, version: string, ext: string): Promise<Entry[]> {
@@ -61,11 +78,30 @@ export function entryStream(desk: Desk, id: string, entry: Entry, options: Optio
   );
 }
 
+export async function entryUrl(desk: Desk, streams: StreamDoor, id: string, entry: Entry, options: UrlOptions): Promise<StreamUrl> {
+  const { signal, onFailure } = options;
+  const source = entrySource(desk, id, entry, options);
+  const { name = `file${entry.ext && `.${entry.ext}`}` } = entry;
+  const type = await typeOf(entry, source, endsWith(signal).signal);
+  return await streams.open({ source, name, type, onFailure }, signal);
+}
+
+/** What has no extension is known by how it begins. */
+async function typeOf(entry: Entry, source: Source, signal: AbortSignal): Promise<string> {
+  const needsHead = entry.length > 0 && entry.ext === "" && extensionOf(entry.name ?? "") === "";
+  const head = needsHead ? await unlessAborted(source.piece(0, signal), signal) : undefined;
+  return showable(entry, head).type;
+}
+
 function entryPieces(desk: Desk, id: string, entry: Entry, options: Options): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  const { blob, length, type } = entry;
-  const patience = new Patience(desk, options.onPause);
+  const source = entrySource(desk, id, entry, options);
+  return fetched(source.length, (offset, signal) => source.piece(offset, signal), options);
+}
+
+function entrySource(desk: Desk, id: string, { blob, length, type }: Entry, { onPause }: Pick<Options, "onPause">): Source {
+  const patience = new Patience(desk, onPause);
   const read = async (offset: number): Promise<Uint8Array<ArrayBuffer>> => readPiece(await desk.call("read", { id, blob, length, type, offset }));
-  return fetched(length, (offset, signal) => patience.read(() => read(offset), signal), options);
+  return { length, piece: (offset, signal) => patience.read(() => read(offset), signal) };
 }
 
 function readPiece(value: unknown): Uint8Array<ArrayBuffer> {

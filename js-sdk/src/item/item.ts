@@ -3,10 +3,12 @@ import { MimeiError } from "../errors.js";
 import { LiveSource } from "../live.js";
 import type { Live } from "../live.js";
 import { isObject } from "../protocol.js";
+import type { StreamDoor } from "../stream/door.js";
+import type { StreamUrl } from "../stream/streams.js";
 import type { Desk } from "../tabs/desk.js";
 import { withRelays } from "./address.js";
-import { entryBlob, entryStream, listVersion } from "./entry.js";
-import type { Entry, Reader } from "./entry.js";
+import { entryBlob, entryStream, entryUrl, listVersion } from "./entry.js";
+import type { Entry, Reader, UrlOptions } from "./entry.js";
 import { cut, unlessAborted } from "./pieces.js";
 import type { Options } from "./pieces.js";
 import { count, fields, maybe, readOpened, readSaved, text } from "./view.js";
@@ -58,6 +60,8 @@ export interface Item extends AsyncDisposable {
   list(at?: At): Promise<Entry[]>;
   blob(entry: Entry, options?: Options): Promise<Blob>;
   stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** As that of a version. */
+  url(entry: Entry, options?: UrlOptions): Promise<StreamUrl>;
   at(at: At): Promise<Snapshot>;
   /** Chooses the version that visitors see. */
   release(at: At): Promise<void>;
@@ -81,6 +85,7 @@ export interface Item extends AsyncDisposable {
 /** What an item needs from outside. */
 export interface ItemDoors {
   readonly desk: Desk;
+  readonly streams: StreamDoor;
   /** The pasteable addresses of the relays that have it. */
   relays(): Promise<readonly string[]>;
   /** Called once, when it is closed. */
@@ -138,9 +143,13 @@ export abstract class ItemBase implements Item {
     return entryStream(this.#doors.desk, this.id, entry, options);
   }
 
+  url(entry: Entry, options: UrlOptions = {}): Promise<StreamUrl> {
+    return entryUrl(this.#doors.desk, this.#doors.streams, this.id, entry, options);
+  }
+
   async at(at: At): Promise<Snapshot> {
     const { version, number } = await this.#resolve(at);
-    const { desk } = this.#doors;
+    const { desk, streams } = this.#doors;
     const { id, kind } = this;
     const { ext } = this.#view.value;
     return Object.freeze({
@@ -148,6 +157,7 @@ export abstract class ItemBase implements Item {
       list: () => listVersion(desk, id, version, ext),
       blob: (entry: Entry, options: Options = {}) => entryBlob(desk, id, entry, options),
       stream: (entry: Entry, options: Options = {}) => entryStream(desk, id, entry, options),
+      url: (entry: Entry, options: UrlOptions = {}) => entryUrl(desk, streams, id, entry, options),
     });
   }
 

@@ -1,4 +1,6 @@
 /** Makes, opens and lists MiMeis. */
+import { NO_STREAMS } from "../stream/door.js";
+import type { StreamDoor } from "../stream/door.js";
 import type { Desk } from "../tabs/desk.js";
 import { formatRelayAddress } from "../transport/address.js";
 import { findLink, relaysOf, selectorOf } from "./address.js";
@@ -48,13 +50,15 @@ export interface ItemsOfMe {
 export class Items implements ItemsOfMe {
   readonly #desk: Desk;
   readonly #app: string;
+  readonly #streams: StreamDoor;
   /** Each with the relays that the link named by which it was opened. */
   readonly #open = new Map<ItemBase, readonly string[]>();
   readonly #unhook: () => void;
 
-  constructor(desk: Desk, app: string) {
+  constructor(desk: Desk, app: string, streams: StreamDoor = NO_STREAMS) {
     this.#desk = desk;
     this.#app = app;
+    this.#streams = streams;
     this.#unhook = desk.on("resumed", () => this.#reachAgain());
   }
 
@@ -111,6 +115,7 @@ export class Items implements ItemsOfMe {
   #doors(led: Led | undefined): ItemDoors {
     return {
       desk: this.#desk,
+      streams: this.#streams,
       relays: async () => {
         const own = maybe(await this.#desk.call("relay", {}), text);
         return [led?.through, own].filter((address) => address !== undefined);

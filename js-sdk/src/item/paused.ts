@@ -1,13 +1,25 @@
 /**
- * Reads that wait while credit is used up. They are tried again when an account
- * or the connection changes, so nothing that was begun fails for it.
+ * Reads that wait while credit is used up, or while the relay that they began
+ * with is away. They are tried again when an account or the connection changes,
+ * so nothing that was begun fails for it.
  */
 import { MimeiError } from "../errors.js";
-import { PAUSED_RETRY_MS } from "../limits.js";
+import type { ErrorCode } from "../errors.js";
+import { LOST_RETRY_MS, PAUSED_RETRY_MS } from "../limits.js";
 import type { Desk } from "../tabs/desk.js";
 
 /** What can end a pause: an account changed, a session is new, another tab does the work, or none does. */
 const EVENTS = ["credit", "online", "resumed", "ended"];
+
+/** A relay that was there and is not now: it, or the way to it, comes back. */
+const LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "connection.closed",
+  "network.lost",
+  "network.offline",
+  "network.timeout",
+  "network.unreachable",
+  "offline.missing",
+]);
 
 /** Called with why reading waits, and with nothing when it goes on. */
 export type Paused = (why: MimeiError | undefined) => void;
@@ -17,6 +29,8 @@ export class Patience {
   readonly #desk: Desk;
   readonly #onPause: Paused | undefined;
   #waiting = 0;
+  /** Whether anything was read. What was not begun fails at once when there is no relay. */
+  #isBegun = false;
 
   constructor(desk: Desk, onPause: Paused | undefined) {
     this.#desk = desk;
@@ -28,10 +42,14 @@ export class Patience {
     for (;;) {
       const change = nextChange(this.#desk, signal);
       try {
-        return await read();
+        const value = await read();
+        this.#isBegun = true;
+        return value;
       } catch (thrown) {
-        if (!(thrown instanceof MimeiError) || thrown.code !== "credit.paused") throw thrown;
-        await this.#pause(thrown, change.comes);
+        if (!(thrown instanceof MimeiError)) throw thrown;
+        if (thrown.code === "credit.paused") await this.#pause(thrown, change.within(PAUSED_RETRY_MS));
+        else if (this.#isBegun && LOST.has(thrown.code)) await this.#pause(thrown, change.within(LOST_RETRY_MS));
+        else throw thrown;
       } finally {
         change.forget();
       }
@@ -51,19 +69,22 @@ export class Patience {
 }
 
 /** Listens from now on, so that what changes during a read is not missed. */
-function nextChange(desk: Desk, signal: AbortSignal): { comes: Promise<void>; forget(): void } {
+function nextChange(desk: Desk, signal: AbortSignal): { within(ms: number): Promise<void>; forget(): void } {
   const ends = new AbortController();
+  let resolved = (): void => {};
   const comes = new Promise<void>((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { signal: ends.signal });
-    const timer = setTimeout(resolve, PAUSED_RETRY_MS);
+    resolved = resolve;
     const unhook = EVENTS.map((event) => desk.on(event, () => resolve()));
-    ends.signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      for (const each of unhook) each();
-    });
+    ends.signal.addEventListener("abort", () => unhook.forEach((each) => each()));
   });
   comes.catch(() => {}); // Nobody may be waiting for it.
-  return { comes, forget: () => ends.abort() };
+  const within = (ms: number): Promise<void> => {
+    const timer = setTimeout(resolved, ms);
+    ends.signal.addEventListener("abort", () => clearTimeout(timer));
+    return comes;
+  };
+  return { within, forget: () => ends.abort() };
 }

@@ -8,7 +8,7 @@ export type Progress = (done: number, total: number) => void;
 export interface Options {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: Progress | undefined;
-  /** Reading waits while credit is used up, and goes on by itself. */
+  /** Reading waits while credit is used up or its relay is away, and goes on by itself. */
   readonly onPause?: Paused | undefined;
 }
 
@@ -81,11 +81,16 @@ export async function joined(pieces: AsyncIterable<Uint8Array<ArrayBuffer>>, typ
  * Runs `one` for 0 to `count - 1`, some at once, and yields the results in order.
  * After a failure none is begun any more.
  */
-async function* inOrder<T>(count: number, one: (at: number) => Promise<T>, signal: AbortSignal | undefined): AsyncGenerator<T, void> {
+export async function* inOrder<T>(
+  count: number,
+  one: (at: number) => Promise<T>,
+  signal: AbortSignal | undefined,
+  atOnce = PIECES_AT_ONCE,
+): AsyncGenerator<T, void> {
   const running: Promise<T>[] = [];
   let next = 0;
   const fill = (): void => {
-    while (next < count && running.length < PIECES_AT_ONCE) {
+    while (next < count && running.length < atOnce) {
       const run = one(next++);
       run.catch(() => {}); // Its turn to be heard comes, or an earlier one has failed.
       running.push(run);

@@ -39,6 +39,13 @@ const BY_EXTENSION = new Map<string, string>([
   ...named(TEXT, "txt", "text", "md", "markdown", "csv", "tsv", "log", "json", "yaml", "yml", "toml", "ini", "srt", "vtt"),
 ]);
 
+const INERT = new Set(BY_EXTENSION.values());
+
+/** Whether it is a media type of our table, under which nothing runs. */
+export function isInert(type: string): boolean {
+  return INERT.has(type);
+}
+
 /** How files without a known extension begin. `undefined` is any byte. */
 const BY_HEAD: readonly (readonly [type: string, head: readonly (number | undefined)[]])[] = [
   ["image/png", [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]],

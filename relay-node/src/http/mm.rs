@@ -86,8 +86,6 @@ struct Gateway {
 enum Refused {
     /// It is not here, or not for everyone: nobody learns which.
     NothingHere,
-    /// A page wants to make a service worker of it.
-    ServiceWorker,
     /// There are too many requests.
     Busy,
     /// Nobody pays for it.
@@ -101,9 +99,6 @@ impl IntoResponse for Refused {
         match self {
             Self::NothingHere => {
                 (StatusCode::NOT_FOUND, "there is nothing here that everyone may read").into_response()
-            }
-            Self::ServiceWorker => {
-                (StatusCode::FORBIDDEN, "a MiMei's file cannot become a service worker").into_response()
             }
             Self::Busy => {
                 let retry = [(header::RETRY_AFTER, RETRY_AFTER_S)];
@@ -141,9 +136,6 @@ impl Gateway {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<Response, Refused> {
-        if headers::is_service_worker(headers) {
-            return Err(Refused::ServiceWorker);
-        }
         let permit = self.requests.clone().try_acquire_owned().map_err(|_| Refused::Busy)?;
         let (mimei, at) = parse(address).ok_or(Refused::NothingHere)?;
         let view = self.public_view(mimei).await?;

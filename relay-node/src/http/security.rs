@@ -1,7 +1,11 @@
-//! Headers that every answer carries.
+//! Headers that every answer carries, and what none is given for.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+use super::site;
 
 /// Own scripts, styles and WebAssembly only; connections to any relay, since that is what a peer makes.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
@@ -23,6 +27,21 @@ pub(super) async fn headers(mut response: Response) -> Response {
     response
 }
 
+/// Refuses every service worker but ours, since one answers for all pages of this origin.
+pub(super) async fn one_service_worker(request: Request, next: Next) -> Response {
+    if is_service_worker(request.headers()) && request.uri().path() != site::SERVICE_WORKER {
+        return (StatusCode::FORBIDDEN, "nothing here but the SDK's own script can become a service worker")
+            .into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether the answer would become a service worker.
+fn is_service_worker(headers: &HeaderMap) -> bool {
+    let says = |name, value: &str| headers.get(name).is_some_and(|said: &HeaderValue| said == value);
+    says("service-worker", "script") || says("sec-fetch-dest", "serviceworker")
+}
+
 /// Lets pages of other origins post an offer: it carries nothing of theirs, and we keep no cookies.
 pub(super) async fn preflight() -> Response {
     let allow = [
@@ -32,4 +51,19 @@ pub(super) async fn preflight() -> Response {
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     (StatusCode::NO_CONTENT, allow).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderName;
+
+    #[test]
+    fn service_workers_are_recognised() {
+        let of = |name: &'static str, value: &'static str| {
+            is_service_worker(&HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]))
+        };
+        assert!(of("service-worker", "script") && of("sec-fetch-dest", "serviceworker"));
+        assert!(!of("sec-fetch-dest", "image") && !is_service_worker(&HeaderMap::new()));
+    }
 }

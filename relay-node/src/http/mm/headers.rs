@@ -1,6 +1,6 @@
 //! What answers with bytes of strangers say of them.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 /// Nothing in it runs, loads or reaches this origin.
@@ -33,12 +33,6 @@ pub(super) async fn preflight() -> Response {
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     (StatusCode::NO_CONTENT, allow).into_response()
-}
-
-/// Whether the answer would become a service worker, which then answers for every page below it.
-pub(super) fn is_service_worker(headers: &HeaderMap) -> bool {
-    let says = |name, value: &str| headers.get(name).is_some_and(|said: &HeaderValue| said == value);
-    says("service-worker", "script") || says("sec-fetch-dest", "serviceworker")
 }
 
 /// How a file is shown or saved, and under which name (RFC 6266, RFC 8187).
@@ -84,14 +78,5 @@ mod tests {
     #[test]
     fn other_scripts_survive() {
         assert_eq!(disposition(true, "ä€.txt"), "inline; filename=\"__.txt\"; filename*=UTF-8''%C3%A4%E2%82%AC.txt");
-    }
-
-    #[test]
-    fn service_workers_are_recognised() {
-        let of = |name: &'static str, value: &'static str| {
-            is_service_worker(&HeaderMap::from_iter([(HeaderName::from_static(name), value.parse().unwrap())]))
-        };
-        assert!(of("service-worker", "script") && of("sec-fetch-dest", "serviceworker"));
-        assert!(!of("sec-fetch-dest", "image") && !is_service_worker(&HeaderMap::new()));
     }
 }
