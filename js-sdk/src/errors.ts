@@ -106,6 +106,12 @@ export const ERROR_CODES = [
   "invite.used",
   /** The relay knows no such invite, or it has ended. */
   "invite.unknown",
+  /** That upload is under way no more: it was given up, or its device is gone. */
+  "upload.over",
+  /** Another tab does the work now; the upload is told of again from its beginning. Nothing for a page to do. */
+  "upload.gap",
+  /** Too many uploads into one MiMei at once. */
+  "upload.many",
   /** This page cannot show files while they load: no service worker of this package controls it. Load the whole file. */
   "stream.unsupported",
   /** This profile has another identity than when this tab opened it. */

@@ -29,7 +29,7 @@ export type { At, Item, PutOptions, Share, Shared, Snapshot } from "./item/item.
 export type { FileItem } from "./item/file.js";
 export type { FolderItem } from "./item/folder.js";
 export type { Entry, Reader, UrlOptions } from "./item/entry.js";
-export type { Fork, Given, ItemKind, ItemView, Saved, Tip, Version } from "./item/view.js";
+export type { Fork, Given, ItemKind, ItemView, Saved, Tip, Upload, Version } from "./item/view.js";
 export type { Options, Progress } from "./item/pieces.js";
 export type { Paused } from "./item/paused.js";
 export type { StreamUrl } from "./stream/streams.js";

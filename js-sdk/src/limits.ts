@@ -53,6 +53,10 @@ export const CALLS_MAX = 1_024;
 export const CORE_CALLS_MAX = 4 * CALLS_MAX;
 /** A file is cut into pieces of this many bytes; only the last one is shorter. */
 export const PIECE_BYTES = 256 * 1024;
+/** A file with fewer pieces is there at once; of others it is told how far they are: 1 MiB is a second of film. */
+export const TOLD_AFTER_PIECES = 4;
+/** Pieces between one telling and the next: 4 MiB, of which the telling itself adds about a thousandth. */
+export const TOLD_EVERY_PIECES = 16;
 /** Pieces of one file that are read, sealed or fetched at once: enough to hide a round trip, 2 MiB in memory. */
 export const PIECES_AT_ONCE = 8;
 /** Pieces that are joined before the browser is given them to keep, which may be on disk: 16 MiB. */

@@ -4,6 +4,7 @@ import type { StreamDoor } from "../stream/door.js";
 import type { Source } from "../stream/source.js";
 import type { StreamUrl } from "../stream/streams.js";
 import type { Desk } from "../tabs/desk.js";
+import { Incoming } from "./incoming.js";
 import type { Options } from "./pieces.js";
 import { Patience } from "./paused.js";
 import { endsWith, fetched, joined, unlessAborted } from "./pieces.js";
@@ -22,6 +23,8 @@ export interface Entry {
   readonly length: number;
   /** What the writer says it is. It decides nothing: see `showable`. */
   readonly type: string;
+  /** The upload, if it is still under way: reading waits for what is not there yet. */
+  readonly upload?: string;
 }
 
 /** Reading through a URL has no progress: players read what they need, and some of it twice. */
@@ -48,11 +51,19 @@ export interface Reader {
 }
 
 export async function listVersion(desk: Desk, id: string, version: string, ext: string): Promise<Entry[]> {
-  return list(await desk.call("list", { id, version })).map((value) => {
-    const said = fields(value);
-    const [blob, length, type] = [text(said["blob"]), count(said["length"]), text(said["type"])];
-    return { name: maybe(said["name"], text), ext, blob, length, type };
-  });
+  return list(await desk.call("list", { id, version })).map((value) => readEntry(value, ext));
+}
+
+/** What is there of an upload: `length` says how much. */
+export async function listUpload(desk: Desk, id: string, upload: string, ext: string): Promise<Entry> {
+  const [entry] = list(await desk.call("listUpload", { id, upload }));
+  return { ...readEntry(entry, ext), upload };
+}
+
+function readEntry(value: unknown, ext: string): Entry {
+  const said = fields(value);
+  const [blob, length, type] = [text(said["blob"]), count(said["length"]), text(said["type"])];
+  return { name: maybe(said["name"], text), ext, blob, length, type };
 }
 
 export function entryBlob(desk: Desk, id: string, entry: Entry, options: Options): Promise<Blob> {
@@ -98,10 +109,20 @@ function entryPieces(desk: Desk, id: string, entry: Entry, options: Options): As
   return fetched(source.length, (offset, signal) => source.piece(offset, signal), options);
 }
 
-function entrySource(desk: Desk, id: string, { blob, length, type }: Entry, { onPause }: Pick<Options, "onPause">): Source {
+function entrySource(desk: Desk, id: string, entry: Entry, { onPause }: Pick<Options, "onPause">): Source {
+  const { type, ext, upload } = entry;
   const patience = new Patience(desk, onPause);
-  const read = async (offset: number): Promise<Uint8Array<ArrayBuffer>> => readPiece(await desk.call("read", { id, blob, length, type, offset }));
-  return { length, piece: (offset, signal) => patience.read(() => read(offset), signal) };
+  const there = (is: Pick<Entry, "blob" | "length">): Source => {
+    const { blob, length } = is;
+    const read = async (offset: number): Promise<Uint8Array<ArrayBuffer>> => readPiece(await desk.call("read", { id, blob, length, type, offset }));
+    return { length, piece: (offset, signal) => patience.read(() => read(offset), signal) };
+  };
+  if (upload === undefined) return there(entry);
+  return new Incoming(desk, id, entry, {
+    soFar: () => listUpload(desk, id, upload, ext),
+    list: (version) => listVersion(desk, id, version, ext),
+    source: there,
+  });
 }
 
 function readPiece(value: unknown): Uint8Array<ArrayBuffer> {

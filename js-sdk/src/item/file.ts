@@ -1,4 +1,4 @@
-import { ItemBase } from "./item.js";
+import { blobOf, ItemBase } from "./item.js";
 import type { Item, PutOptions } from "./item.js";
 import type { Saved } from "./view.js";
 
@@ -13,6 +13,6 @@ export class FileHandle extends ItemBase implements FileItem {
   readonly kind = "file";
 
   async put(content: Blob | string, options: PutOptions = {}): Promise<Saved> {
-    return await this.save([{ file: await this.sealed(content, options) }], options);
+    return await this.putFiles([{ content: blobOf(content) }], options);
   }
 }

@@ -1,6 +1,6 @@
 import { MimeiError } from "../errors.js";
-import { ItemBase } from "./item.js";
-import type { Edit, Item, PutOptions } from "./item.js";
+import { blobOf, ItemBase } from "./item.js";
+import type { Item, PutOptions } from "./item.js";
 import type { Saved } from "./view.js";
 
 /** A MiMei that is named files. */
@@ -24,23 +24,10 @@ export class FolderHandle extends ItemBase implements FolderItem {
   async putAll(files: Iterable<readonly [name: string, content: Blob | string]>, options: PutOptions = {}): Promise<Saved> {
     const contents = new Map(files);
     if (contents.size === 0) throw new MimeiError("argument.invalid", "There is no file to put.");
-    const total = [...contents.values()].reduce((sum, content) => sum + bytesOf(content), 0);
-    const edits: Edit[] = [];
-    let before = 0;
-    for (const [name, content] of contents) {
-      const onProgress = (done: number): void => options.onProgress?.(before + done, total);
-      const file = await this.sealed(content, { ...options, onProgress });
-      edits.push({ name, file });
-      before += file.length;
-    }
-    return await this.save(edits, options);
+    return await this.putFiles([...contents].map(([name, content]) => ({ name, content: blobOf(content) })), options);
   }
 
   remove(name: string, options: PutOptions = {}): Promise<Saved> {
     return this.save([{ name }], options);
   }
-}
-
-function bytesOf(content: Blob | string): number {
-  return typeof content === "string" ? new TextEncoder().encode(content).byteLength : content.size;
 }

@@ -7,12 +7,14 @@ import type { StreamDoor } from "../stream/door.js";
 import type { StreamUrl } from "../stream/streams.js";
 import type { Desk } from "../tabs/desk.js";
 import { withRelays } from "./address.js";
-import { entryBlob, entryStream, entryUrl, listVersion } from "./entry.js";
+import { entryBlob, entryStream, entryUrl, listUpload, listVersion } from "./entry.js";
 import type { Entry, Reader, UrlOptions } from "./entry.js";
 import { cut, unlessAborted } from "./pieces.js";
 import type { Options } from "./pieces.js";
+import { telling } from "./telling.js";
+import type { Telling } from "./telling.js";
 import { count, fields, maybe, readOpened, readSaved, text } from "./view.js";
-import type { Given, ItemKind, ItemView, Opened, Saved, Version } from "./view.js";
+import type { Given, ItemKind, ItemView, Opened, Saved, Upload, Version } from "./view.js";
 
 /** Which version: its number, its id, the newest one, or the one that visitors see. */
 export type At = "last" | "release" | number | string;
@@ -58,6 +60,11 @@ export interface Item extends AsyncDisposable {
   readonly asked: string | undefined;
   /** The files of a version; without `at`, those of `view.current`. Rejects with `mimei.empty` before the first version. */
   list(at?: At): Promise<Entry[]>;
+  /**
+   * A file of `view.uploads`: as a whole, although only a part of it is there. Reading it waits for the rest. Rejects
+   * with `upload.over` when it is under way no more.
+   */
+  incoming(upload: Pick<Upload, "id" | "total">): Promise<Entry>;
   blob(entry: Entry, options?: Options): Promise<Blob>;
   stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
   /** As that of a version. */
@@ -97,6 +104,17 @@ export interface Edit {
   readonly file?: { readonly pieces: readonly string[]; readonly length: number; readonly type: string };
 }
 
+/** A file that is to be put. */
+export interface FileToPut {
+  readonly name?: string;
+  readonly content: Blob;
+}
+
+/** Text becomes a file. */
+export function blobOf(content: Blob | string): Blob {
+  return typeof content === "string" ? new Blob([content], { type: "text/plain;charset=utf-8" }) : content;
+}
+
 export abstract class ItemBase implements Item {
   abstract readonly kind: ItemKind;
   readonly id: string;
@@ -133,6 +151,11 @@ export abstract class ItemBase implements Item {
   async list(at?: At): Promise<Entry[]> {
     const version = at === undefined ? this.#current() : (await this.#resolve(at)).version;
     return await listVersion(this.#doors.desk, this.id, version, this.#view.value.ext);
+  }
+
+  async incoming({ id, total }: Pick<Upload, "id" | "total">): Promise<Entry> {
+    const entry = await listUpload(this.#doors.desk, this.id, id, this.#view.value.ext);
+    return { ...entry, length: total };
   }
 
   blob(entry: Entry, options: Options = {}): Promise<Blob> {
@@ -205,12 +228,40 @@ export abstract class ItemBase implements Item {
     return this.close();
   }
 
-  /** Seals and keeps the pieces of a file; nothing names them before they are saved. */
-  protected async sealed(content: Blob | string, options: PutOptions): Promise<NonNullable<Edit["file"]>> {
-    const blob = typeof content === "string" ? new Blob([content], { type: "text/plain;charset=utf-8" }) : content;
+  /**
+   * Seals the pieces of files, and makes a version with all of them. Large ones are on their way before that, and
+   * others see how far they are.
+   */
+  protected async putFiles(files: readonly FileToPut[], options: PutOptions): Promise<Saved> {
+    const total = files.reduce((sum, { content }) => sum + content.size, 0);
+    const told: Telling[] = [];
+    const edits: Edit[] = [];
+    let [before, isSaved] = [0, false];
+    try {
+      for (const file of files) {
+        const onProgress = (done: number): void => options.onProgress?.(before + done, total);
+        edits.push(await this.#sealed(file, told, { ...options, onProgress }));
+        before += file.content.size;
+      }
+      const saved = await this.save(edits, options);
+      isSaved = true;
+      return saved;
+    } finally {
+      await Promise.all(told.map((each) => each.end(isSaved)));
+    }
+  }
+
+  /** Nothing names its pieces before they are saved. */
+  async #sealed({ name, content }: FileToPut, told: Telling[], options: PutOptions): Promise<Edit> {
     const { desk } = this.#doors;
-    const pieces = await cut(blob, async (bytes) => text(await desk.call("piece", { id: this.id, bytes })), options);
-    return { pieces, length: blob.size, type: claimed(blob.type) };
+    const { size: length } = content;
+    const type = claimed(content.type);
+    const teller = telling(desk, { id: this.id, name, type, total: length });
+    if (teller !== undefined) told.push(teller);
+    const put = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> => text(await desk.call("piece", { id: this.id, bytes }));
+    const pieces = await cut(content, put, { ...options, onPiece: (piece) => teller?.add(piece) });
+    await teller?.whole();
+    return { ...(name !== undefined && { name }), file: { pieces, length, type } };
   }
 
   protected async save(edits: readonly Edit[], { memo = "", signal }: PutOptions): Promise<Saved> {

@@ -18,8 +18,12 @@ export function piecesOf(bytes: number): number {
 }
 
 /** Cuts a blob, hands each piece to `put`, and returns what that gave, in the order of the pieces. */
-export async function cut(blob: Blob, put: (piece: Uint8Array<ArrayBuffer>) => Promise<string>, options: Options): Promise<string[]> {
-  const { signal, onProgress } = options;
+export async function cut(
+  blob: Blob,
+  put: (piece: Uint8Array<ArrayBuffer>) => Promise<string>,
+  options: Pick<Options, "signal" | "onProgress"> & { readonly onPiece?: (name: string) => void },
+): Promise<string[]> {
+  const { signal, onProgress, onPiece } = options;
   const names: string[] = [];
   const one = async (at: number): Promise<string> => {
     const part = blob.slice(at * PIECE_BYTES, (at + 1) * PIECE_BYTES);
@@ -27,6 +31,7 @@ export async function cut(blob: Blob, put: (piece: Uint8Array<ArrayBuffer>) => P
   };
   for await (const name of inOrder(piecesOf(blob.size), one, signal)) {
     names.push(name);
+    onPiece?.(name);
     onProgress?.(Math.min(names.length * PIECE_BYTES, blob.size), blob.size);
   }
   return names;

@@ -38,6 +38,19 @@ export interface Given {
   readonly untilMs: number | undefined;
 }
 
+/** A file that somebody else is uploading. `item.incoming` shows it. */
+export interface Upload {
+  readonly id: string;
+  /** Who uploads: a user id. */
+  readonly by: string;
+  /** By which device. */
+  readonly device: string;
+  /** Bytes that are there already. */
+  readonly done: number;
+  /** Bytes that it will have. */
+  readonly total: number;
+}
+
 /** A device that signed two histories; what it signed does not count, and these heads prove it. */
 export interface Fork {
   readonly device: string;
@@ -66,6 +79,8 @@ export interface ItemView {
   readonly tipsTotal: number;
   /** By number, the oldest first. */
   readonly versions: readonly Version[];
+  /** What others are uploading right now. */
+  readonly uploads: readonly Upload[];
   /** What this device works on, or a visitor sees; nothing before the first version. */
   readonly current: Version | undefined;
   /** The newest version under the winning tip. */
@@ -116,6 +131,8 @@ export function readOpened(value: unknown): Opened {
     tips,
     tipsTotal: count(said["tipsTotal"]),
     versions,
+    // Where a version was chosen for visitors, they see that and nothing newer.
+    uploads: rights.includes("save") || release === undefined ? list(said["uploads"]).map(readUpload) : [],
     current: rights.includes("save") ? last : (release ?? last),
     last,
     release,
@@ -173,6 +190,11 @@ function readGiven(value: unknown): Given {
     rights: texts(said["rights"]),
     untilMs: maybe(said["untilMs"], count),
   };
+}
+
+function readUpload(value: unknown): Upload {
+  const said = fields(value);
+  return { id: text(said["id"]), by: text(said["by"]), device: text(said["device"]), done: count(said["done"]), total: count(said["total"]) };
 }
 
 function readFork(value: unknown): Fork {

@@ -19,6 +19,10 @@ const REPEATABLE = new Map<string, (args: Record<string, unknown>) => boolean>([
   ["list", always],
   ["read", always],
   ["resolve", always],
+  ["listUpload", always],
+  // What does not follow what is known is refused, and told from its beginning.
+  ["tellUpload", always],
+  ["endUpload", always],
   ["settle", always],
   ["ping", always],
   ["open", always],
