@@ -295,6 +295,7 @@ pub(crate) struct Shared {
     pub(crate) connections: RefCell<BTreeMap<ConnectionId, Rc<Connection>>>,
     pub(crate) vault: RefCell<Vault>,
     pub(crate) items: Items,
+    pub(crate) recent: items::Recent,
     pub(crate) policy: CreditPolicy,
     pub(crate) accounts: credit::Accounts,
 }
@@ -333,6 +334,7 @@ impl Peer {
             connections: RefCell::default(),
             vault: RefCell::new(config.vault),
             items: Items::default(),
+            recent: items::Recent::default(),
             policy: config.credit,
             accounts: credit::Accounts::default(),
         });

@@ -63,6 +63,8 @@ fn nothing_of_the_plaintext_is_in_the_store_of_a_relay_or_of_a_reader_who_was_cu
     let (mut desk, _, reader, mimei, link) = shared(3, &text, Rights::READER);
     let (_, at, _) = desk.open(reader, &link).unwrap();
     desk.read(reader.node, mimei, at.unwrap(), None).unwrap();
+    // What was read is kept beside the reading.
+    desk.sim.run_for(1_000);
     for node in [desk.relay, reader.node] {
         let dump = desk.sim.node(node).store.dump();
         assert!(dump.len() > text.len(), "the blocks are there");

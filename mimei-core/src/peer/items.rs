@@ -14,6 +14,7 @@ mod heads;
 mod merge;
 mod progress;
 mod read;
+mod recent;
 mod records;
 mod state;
 mod sync;
@@ -32,6 +33,7 @@ pub use commands::{
 };
 pub(super) use fault::Fault;
 pub(super) use progress::{hear, told as uploads_told};
+pub(crate) use recent::Recent;
 pub(super) use state::State;
 pub(super) use sync::{met, told};
 

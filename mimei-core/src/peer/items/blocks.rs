@@ -41,6 +41,9 @@ fn usage_key(author: &UserId) -> RowKey {
 }
 
 pub(super) async fn row(shared: &Shared, mimei: &MimeiId, cid: &Cid) -> Result<Option<BlockRow>, StoreError> {
+    if let Some(row) = shared.recent.row(mimei, cid) {
+        return Ok(Some(row));
+    }
     let row = shared.effects.row(row_key(mimei, cid)).await?;
     let read = |row: Vec<u8>| BlockRow::from_cbor(&row);
     row.map(read).transpose().map_err(|_| StoreError::Failed("a damaged row of a block".into()))
@@ -107,6 +110,12 @@ impl<'a> Keep<'a> {
 
     /// The change, with what it adds to its author's usage, which is counted from now on.
     pub(super) async fn finish(self, author_bytes_max: Option<u64>) -> Result<(Batch, Vec<Cid>, Charge<'a>), Fault> {
+        // What this device makes is soon needed again; others bring each block once.
+        let recent = self.is_own.then(|| Made {
+            item: self.item,
+            rows: self.rows.clone(),
+            blocks: self.batch.put_blocks.clone(),
+        });
         let author = self.item.state().genesis.author;
         let usage = usage_of(self.shared, &author).await? + self.bytes;
         if author_bytes_max.is_some_and(|max| usage > max) {
@@ -117,7 +126,7 @@ impl<'a> Keep<'a> {
         let mut batch = self.batch;
         batch.put.extend(self.rows.iter().map(|(cid, row)| (row_key(&self.item.id, cid), row.to_cbor())));
         batch.put.push((usage_key(&author), usage.to_cbor()));
-        Ok((batch, self.new, Charge { shared: self.shared, author, bytes: self.bytes }))
+        Ok((batch, self.new, Charge { shared: self.shared, author, bytes: self.bytes, made: recent }))
     }
 }
 
@@ -126,9 +135,28 @@ pub(super) struct Charge<'a> {
     shared: &'a Shared,
     author: UserId,
     bytes: u64,
+    made: Option<Made<'a>>,
+}
+
+/// What this device made.
+struct Made<'a> {
+    item: &'a Item,
+    rows: BTreeMap<Cid, BlockRow>,
+    blocks: Vec<(Cid, Vec<u8>)>,
 }
 
 impl Charge<'_> {
+    /// The change is kept.
+    pub(super) fn stands(self) {
+        let Some(Made { item, rows, blocks }) = self.made else { return };
+        for (cid, row) in rows {
+            self.shared.recent.keep_row(&item.id, &cid, row);
+        }
+        for (cid, bytes) in blocks {
+            self.shared.recent.keep_block(cid, bytes);
+        }
+    }
+
     /// The change failed.
     pub(super) fn take_back(self) {
         if let Some(usage) = self.shared.items.usage.borrow_mut().get_mut(&self.author) {
@@ -189,7 +217,7 @@ pub(super) async fn fetch(shared: &Shared, item: &Item, cids: &[Cid]) -> Result<
     let mut asked = VecDeque::new();
     let mut remote = None;
     for cid in cids {
-        if let Some(bytes) = shared.effects.block(*cid).await? {
+        if let Some(bytes) = block(shared, cid).await? {
             found.push((*cid, shared.vault.borrow().open(&item.id, cid, &bytes)?));
             continue;
         }
@@ -210,6 +238,14 @@ pub(super) async fn fetch(shared: &Shared, item: &Item, cids: &[Cid]) -> Result<
         }
     }
     Ok(found)
+}
+
+/// A block, if it is on this device.
+pub(super) async fn block(shared: &Shared, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
+    match shared.recent.block(cid) {
+        Some(bytes) => Ok(Some(bytes)),
+        None => shared.effects.block(*cid).await,
+    }
 }
 
 /// A block that was asked for.
@@ -248,10 +284,24 @@ async fn arrived(
         };
         spend.done(shared, bytes.len() as u64);
         let opened = shared.vault.borrow().open(&item.id, &cid, &bytes)?;
-        // A cache: reading goes on without it.
-        let _ = shared.effects.apply(Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() }).await;
+        cache(shared, cid, bytes).await;
         return Ok((cid, opened));
     }
+}
+
+/// Keeps what a relay gave. Reading goes on meanwhile, and without it.
+async fn cache(shared: &Shared, cid: Cid, bytes: Vec<u8>) {
+    shared.recent.keep_block(cid, bytes.clone());
+    let batch = Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() };
+    if !shared.recent.begin_unawaited() {
+        let _ = shared.effects.apply(batch).await;
+        return;
+    }
+    let task_shared = shared.to_rc();
+    shared.effects.schedule.spawn(async move {
+        let _ = task_shared.effects.apply(batch).await;
+        task_shared.recent.end_unawaited();
+    });
 }
 
 /// A connected relay that has the MiMei, or one that has not said yet whether it has.
@@ -305,14 +355,27 @@ impl<'a> Nodes<'a> {
     }
 
     async fn fill(&mut self, holes: &[Cid]) -> Result<(), Fault> {
-        for (cid, block) in fetch(self.shared, self.item, holes).await? {
+        let mut unknown = Vec::new();
+        for cid in holes {
+            match self.shared.recent.node(cid, &self.salt) {
+                Some(node) => drop(self.nodes.insert(*cid, node)),
+                None => unknown.push(*cid),
+            }
+        }
+        for (cid, block) in fetch(self.shared, self.item, &unknown).await? {
             let node = Node::decode(block.body, block.links).map_err(Fault::verify)?;
             if !node.obeys(&self.salt) {
                 return Err(Fault::verify("a part of the data has the wrong shape; whoever saved it broke it"));
             }
-            self.nodes.insert(cid, Arc::new(node));
+            self.learn(cid, node);
         }
         Ok(())
+    }
+
+    fn learn(&mut self, cid: Cid, node: Node) {
+        let node = Arc::new(node);
+        self.shared.recent.keep_node(cid, self.salt, node.clone());
+        self.nodes.insert(cid, node);
     }
 }
 
@@ -329,7 +392,7 @@ impl NodeSink for Nodes<'_> {
             Ok(stored) => {
                 let cid = stored.cid;
                 if let Ok(node) = Node::decode(body, links.clone()) {
-                    self.nodes.insert(cid, Arc::new(node));
+                    self.learn(cid, node);
                 }
                 self.fresh.push((stored, links));
                 cid

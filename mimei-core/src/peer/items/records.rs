@@ -274,6 +274,7 @@ async fn count_roots(shared: &Shared, item: &Item, records: &Records, batch: &mu
             counted.insert(root, BlockRow { bytes, parents: parents + 1 });
         }
     }
+    counted.keys().for_each(|root| shared.recent.forget_row(&item.id, root));
     batch.put.extend(counted.iter().map(|(cid, row)| (blocks::row_key(&item.id, cid), row.to_cbor())));
     Ok(())
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::fault::Fault;
-use super::{Item, announce, changed, records, relays, sync};
+use super::{Item, announce, blocks, changed, records, relays, sync};
 use crate::cbor::Cbor;
 use crate::cid::Cid;
 use crate::limits::{BLOCKS_IN_FLIGHT_MAX, HAVE_CIDS_MAX, SCAN_ROWS_MAX};
@@ -248,7 +248,7 @@ impl<'a> Sending<'a> {
     async fn send_all(&mut self, page: Vec<Waiting>) -> Result<(), Fault> {
         for Waiting { row, cid, .. } in page {
             let missing = || Fault::verify("a block that waits to be sent is gone from this device");
-            let bytes = self.shared.effects.block(cid).await?.ok_or_else(missing)?;
+            let bytes = blocks::block(self.shared, &cid).await?.ok_or_else(missing)?;
             self.send(Some(row), cid, bytes).await?;
         }
         self.finish().await

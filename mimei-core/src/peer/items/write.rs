@@ -79,6 +79,7 @@ async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fa
         charge.take_back();
         return Err(error.into());
     }
+    charge.stands();
     Ok(())
 }
 
@@ -336,6 +337,7 @@ async fn commit(
         charge.take_back();
         return Err(fault);
     }
+    charge.stands();
     Ok(ItemOutcome::Saved { version: id, number, kept_twice })
 }
 
