@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { credit } from "../dist/credit.js";
 import { MimeiError } from "../dist/errors.js";
 import { Items } from "../dist/item/items.js";
-import { LOST_RETRY_MS, PIECES_AT_ONCE } from "../dist/limits.js";
+import { LOST_RETRY_MS, PIECES_AT_ONCE, RETURN_MS_MAX } from "../dist/limits.js";
 import { LiveSource } from "../dist/live.js";
 import { status } from "../dist/relay/status.js";
 import { Seat } from "../dist/tabs/seat.js";
@@ -308,6 +308,27 @@ for (const code of ["network.offline", "network.lost", "network.timeout", "netwo
     assert.deepEqual([said, core.listening()], [[], listening]);
   });
 }
+
+test("a relay that is back may not know yet that we may read; one that never does is believed", async (t) => {
+  for (const isBelieved of [false, true]) {
+    const { core, file, entry } = await pausing(12, 12);
+    let isUnknown = false;
+    core.refuse.read = ({ offset }) => isUnknown && offset >= 9 * PIECE && new MimeiError("mimei.notFound", "there is no such MiMei");
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    const blob = file.blob(entry, { onProgress: (done) => done === PIECE && (isUnknown = true) });
+    blob.catch(() => {});
+    await turns(40);
+    isUnknown = isBelieved;
+    now += isBelieved ? RETURN_MS_MAX : LOST_RETRY_MS;
+    t.mock.timers.tick(LOST_RETRY_MS);
+    if (isBelieved) await assert.rejects(blob, { code: "mimei.notFound" });
+    else assert.equal((await blob).size, entry.length);
+    t.mock.timers.reset();
+    t.mock.reset();
+  }
+});
 
 test("reading whose relay came back without a word is tried again soon", async (t) => {
   const { core, file, entry, content } = await pausing(12, 12);

@@ -163,9 +163,9 @@ describe("a film", () => {
   });
 
   test("in a page without service workers comes as a whole", async (t) => {
-    const page = await newPage(t, browser, { serviceWorkers: "block" });
+    const page = await newPage(t, browser);
+    await page.addInitScript(() => delete Navigator.prototype.serviceWorker);
     await files.open(page, made.url);
-    await page.getByTestId("entry-show").or(video(page)).first().waitFor();
     await page.waitForFunction(() => document.querySelector("video")?.src.startsWith("blob:"));
     assert.equal(await page.getByTestId("entry-failed").count(), 0);
   });
@@ -185,12 +185,14 @@ describe("a film", () => {
 });
 
 describe("over a long line with losses", { concurrency: true }, () => {
-  for (const way of ["rtc-direct", "ws"]) {
+  // Losses make a data channel slow, so that film is of fewer frames.
+  for (const [way, bytesPerSecond] of [["rtc-direct", 130_000], ["ws", 250_000]]) {
     test(`by ${way} a film plays before all of it is fetched`, async (t) => {
       const udp = await startUdpShaper(t);
       const relay = await startRelay(t, { more: ["--announce", `127.0.0.1:${udp.port}`] });
       udp.to = relay.port;
-      const made = await shared(t, relay.origin, { bytes: FILM_BYTES, bytesPerSecond: 250_000 });
+      // What is uploaded goes around the long line.
+      const made = await shared(t, `${relay.origin}/?way=ws`, { bytes: FILM_BYTES, bytesPerSecond });
       const url = new URL(made.url);
       url.port = String(await startTcpShaper(t, relay.port));
       url.searchParams.set("way", way);
@@ -222,7 +224,7 @@ test("a film waits for a relay that was killed, says so, and goes on when it is 
   await seeked;
   await played(page, made.seconds / 2 + 0.5);
   await page.getByTestId("entry-paused").waitFor({ state: "detached" });
-  assert.equal(await page.getByTestId("entry-failed").count(), 0);
+  assert.deepEqual(await page.getByTestId("entry-failed").allInnerTexts(), []);
 });
 
 test("a film waits where the line ends, says so, and goes on when the owner raises it", async (t) => {
@@ -241,6 +243,7 @@ test("a film waits where the line ends, says so, and goes on when the owner rais
   await reader.getByTestId("entry-paused").waitFor();
   assert.match(await reader.getByTestId("entry-paused").innerText(), /^Paused: your credit line of 4 MB is used up/);
   await owner(strict, "credit", "Bob", "--traffic", "100M");
+  await seek(reader, made.seconds - 1.5);
   await played(reader, made.seconds - 1);
   await reader.getByTestId("entry-paused").waitFor({ state: "detached" });
 });
