@@ -184,6 +184,47 @@ describe("a film", () => {
   });
 });
 
+test("sound and large pictures are shown while they load, small pictures as a whole", async (t) => {
+  const relay = await startRelay(t);
+  const author = await newPage(t, browser);
+  await demo.openOnline(author, relay.origin);
+  const shown = [["large.bmp", bitmap(700, 700)], ["small.bmp", bitmap(2, 2)], ["tone.wav", wave(2_000_000)]];
+  const url = await files.share(author, shown.map(([name, bytes]) => files.file(name, bytes)));
+  await files.sent(author);
+  const page = await newPage(t, browser);
+  await files.open(page, url);
+  for (const [name] of shown) await files.entry(page, name).getByTestId("entry-show").click();
+  const picture = (name) => files.entry(page, name).locator("img").evaluate((image) => image.decode().then(() => [image.naturalWidth, new URL(image.src).protocol]));
+  assert.deepEqual(await picture("large.bmp"), [700, "http:"]);
+  assert.deepEqual(await picture("small.bmp"), [2, "blob:"]);
+  const sound = files.entry(page, "tone.wav").locator("audio");
+  const heard = await sound.evaluate(async (element) => {
+    if (element.readyState === 0) await new Promise((resolve) => element.addEventListener("loadedmetadata", resolve));
+    return [Math.round(element.duration), element.src.includes("/~stream/")];
+  });
+  assert.deepEqual(heard, [250, true]);
+  assert.deepEqual(page.complaints, []);
+});
+
+/** A picture of 24-bit noise. */
+function bitmap(width, height) {
+  const row = Math.ceil((3 * width) / 4) * 4;
+  const head = Buffer.alloc(54);
+  head.write("BM");
+  for (const [at, value] of [[2, 54 + row * height], [10, 54], [14, 40], [18, width], [22, height]]) head.writeUInt32LE(value, at);
+  head.writeUInt16LE(1, 26);
+  head.writeUInt16LE(24, 28);
+  return Buffer.concat([head, files.noise(row * height)]);
+}
+
+/** Noise at 8,000 bytes a second. */
+function wave(bytes) {
+  const head = Buffer.from("RIFF____WAVEfmt ____________________data____");
+  for (const [at, value] of [[4, 36 + bytes], [16, 16], [24, 8000], [28, 8000], [40, bytes]]) head.writeUInt32LE(value, at);
+  for (const [at, value] of [[20, 1], [22, 1], [32, 1], [34, 8]]) head.writeUInt16LE(value, at);
+  return Buffer.concat([head, files.noise(bytes)]);
+}
+
 describe("over a long line with losses", { concurrency: true }, () => {
   // Losses make a data channel slow, so that film is of fewer frames.
   for (const [way, bytesPerSecond] of [["rtc-direct", 130_000], ["ws", 250_000]]) {
