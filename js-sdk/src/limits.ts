@@ -65,6 +65,8 @@ export const PIECES_JOINED = 64;
 export const PAUSED_RETRY_MS = 30_000;
 /** Reading that lost its relay is tried again this often, in ms, as long as it is away: the relay may be back before the item is. */
 export const LOST_RETRY_MS = 1_000;
+/** A relay that is back may not know for this long, in ms, that this device may read: the session is new. */
+export const RETURN_MS_MAX = 10_000;
 /** An answer to a range that a player asked for, in bytes: it asks for the rest when it comes there, so no answer lives long. */
 export const STREAM_RANGE_BYTES_MAX = 4 * 1024 * 1024;
 /** Pieces of one such answer that are fetched at once: 1 MiB hides a round trip, and is all that is fetched unasked. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { credit } from "../dist/credit.js";
 import { MimeiError } from "../dist/errors.js";
 import { Items } from "../dist/item/items.js";
-import { PIECES_AT_ONCE } from "../dist/limits.js";
+import { LOST_RETRY_MS, PIECES_AT_ONCE, RETURN_MS_MAX } from "../dist/limits.js";
 import { LiveSource } from "../dist/live.js";
 import { status } from "../dist/relay/status.js";
 import { Seat } from "../dist/tabs/seat.js";
@@ -279,6 +279,67 @@ test("a stream that is cancelled while it waits ends, and listens no more", asyn
   assert.equal((await next).done, true);
   await turns();
   assert.equal(core.listening(), listening);
+});
+
+for (const code of ["network.offline", "network.lost", "network.timeout", "network.unreachable", "connection.closed", "offline.missing"]) {
+  test(`reading that was begun waits after “${code}”, says so, and goes on with the relay`, async () => {
+    const { core, file, entry, content } = await pausing(12, 12);
+    let isAway = false;
+    core.refuse.read = ({ offset }) => isAway && offset >= 3 * PIECE && new MimeiError(code, "the relay is away", { retry: "later" });
+    const said = [];
+    const onProgress = (done) => done === PIECE && (isAway = true);
+    const blob = file.blob(entry, { onProgress, onPause: (why) => said.push(why?.code) });
+    await turns(40);
+    assert.deepEqual(said, [code]);
+    isAway = false;
+    core.emit("online");
+    const bytes = new Uint8Array(await (await blob).arrayBuffer());
+    assert.deepEqual(bytes, content);
+    assert.deepEqual([said[0], said.at(-1)], [code, undefined]);
+  });
+
+  test(`reading that was not begun fails with “${code}”`, async () => {
+    const { core, file, entry } = await pausing(4, 4);
+    const listening = core.listening();
+    core.refuse.read = () => new MimeiError(code, "the relay is away", { retry: "later" });
+    const said = [];
+    await assert.rejects(file.blob(entry, { onPause: (why) => said.push(why) }), { code });
+    await turns();
+    assert.deepEqual([said, core.listening()], [[], listening]);
+  });
+}
+
+test("a relay that is back may not know yet that we may read; one that never does is believed", async (t) => {
+  for (const isBelieved of [false, true]) {
+    const { core, file, entry } = await pausing(12, 12);
+    let isUnknown = false;
+    core.refuse.read = ({ offset }) => isUnknown && offset >= 9 * PIECE && new MimeiError("mimei.notFound", "there is no such MiMei");
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let now = 0;
+    t.mock.method(performance, "now", () => now);
+    const blob = file.blob(entry, { onProgress: (done) => done === PIECE && (isUnknown = true) });
+    blob.catch(() => {});
+    await turns(40);
+    isUnknown = isBelieved;
+    now += isBelieved ? RETURN_MS_MAX : LOST_RETRY_MS;
+    t.mock.timers.tick(LOST_RETRY_MS);
+    if (isBelieved) await assert.rejects(blob, { code: "mimei.notFound" });
+    else assert.equal((await blob).size, entry.length);
+    t.mock.timers.reset();
+    t.mock.reset();
+  }
+});
+
+test("reading whose relay came back without a word is tried again soon", async (t) => {
+  const { core, file, entry, content } = await pausing(12, 12);
+  let isAway = false;
+  core.refuse.read = () => isAway && new MimeiError("offline.missing", "the relay is away", { retry: "later" });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const blob = file.blob(entry, { onProgress: (done) => done === PIECE && (isAway = true) });
+  await turns(40);
+  isAway = false;
+  t.mock.timers.tick(LOST_RETRY_MS);
+  assert.equal((await blob).size, content.length);
 });
 
 test("another failure ends the pieces that wait", async () => {

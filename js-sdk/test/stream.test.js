@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { MimeiError } from "../dist/errors.js";
 import { Items } from "../dist/item/items.js";
 import { PIECE_BYTES, STREAM_PIECES_AT_ONCE, STREAM_RANGE_BYTES_MAX, STREAM_READS_MAX, STREAMS_MAX } from "../dist/limits.js";
@@ -10,6 +10,10 @@ import { fakeCore, fakeDesk } from "./fake-core.js";
 
 const ORIGIN = "https://site.example";
 const SOME_ID = "00000000-0000-4000-8000-000000000000";
+/** A read that a test leaves open would keep the process. */
+const opened = [];
+after(() => opened.forEach((url) => url.close()));
+
 const turns = async (count = 20) => {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -33,6 +37,7 @@ function pageWith(content, more = {}) {
   const streams = new Streams({ freshId: () => crypto.randomUUID(), origin: ORIGIN });
   const source = sourceOf(content);
   const url = streams.open({ source, name: "film.webm", type: "video/webm", ...more });
+  opened.push(url);
   return { streams, source, url, ask: asks(streams) };
 }
 
@@ -298,7 +303,7 @@ for (const [name, end] of [["ä b/c?.webm", "%C3%A4%20b%2Fc%3F.webm"], ["..", "f
 async function filed(content, { ext = "webm", type = "text/html" } = {}) {
   const core = fakeCore({ kind: "folder" });
   const streams = new Streams({ freshId: () => crypto.randomUUID(), origin: ORIGIN });
-  const door = { open: async (shown) => streams.open(shown) };
+  const door = { open: async (shown) => opened[opened.push(streams.open(shown)) - 1] };
   const folder = await new Items(fakeDesk(core), "com.example.test", door).folder();
   await folder.put(`name${ext && `.${ext}`}`, new Blob([content], { type }));
   const [entry] = await folder.list();

@@ -286,3 +286,23 @@ async fn visitors_read_at_somebodys_expense_or_not_at_all() {
     assert!(why.contains("pays for no more readers today"), "{why}");
     assert_eq!(world.ask("HEAD", &path, &[]).await.status, 200, "what costs nothing is answered");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_but_the_sdks_own_script_becomes_a_service_worker() {
+    let world = World::new().await;
+    for header in [("Service-Worker", "script"), ("Sec-Fetch-Dest", "serviceworker")] {
+        for path in ["/", "/assets/worker.js", "/health", "/sdk/other.js", "/sdk/mimei-sw.js/x", "/~stream/a/b/c"] {
+            assert_eq!(world.ask("GET", path, &[header]).await.status, 403, "{path} {header:?}");
+        }
+        let own = world.ask("GET", "/sdk/mimei-sw.js", &[header]).await;
+        assert_ne!(own.status, 403, "it is there, or was not built");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_no_service_worker_answers_is_not_here() {
+    let world = World::new().await;
+    let answer = world.get("/~stream/tab/stream/film.webm").await;
+    assert_eq!((answer.status, answer.header("cache-control")), (404, Some("no-store")));
+    assert!(String::from_utf8_lossy(&answer.body).contains("service worker"));
+}

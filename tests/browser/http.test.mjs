@@ -62,6 +62,21 @@ test("WebAssembly has its type, so that it is compiled while it arrives", async 
   assert.equal(wasm.headers.get("content-type"), "application/wasm");
 });
 
+test("the SDK's service worker may control the whole site, and is asked for again", async () => {
+  const script = await get("/sdk/mimei-sw.js", { headers: { "service-worker": "script" } });
+  assert.equal(script.status, 200);
+  assert.match(script.headers.get("content-type"), /^text\/javascript/);
+  assert.equal(script.headers.get("service-worker-allowed"), "/");
+  assert.equal(script.headers.get("cache-control"), "no-cache");
+  assert.doesNotMatch(await script.text(), /\b(?:import|export)\b/, "it is one classic script");
+  for (const path of ["/", "/favicon.svg"]) assert.equal((await get(path)).headers.get("service-worker-allowed"), null, path);
+});
+
+test("no other file of the site becomes a service worker", async () => {
+  const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await (await get("/")).text());
+  assert.equal((await get(script, { headers: { "service-worker": "script" } })).status, 403);
+});
+
 const outside = ["/../package.json", "/assets/../../package.json", "/..%2fpackage.json"];
 for (const path of ["/nothing-here", "/assets/nothing.js", "/rtc/more", ...outside]) {
   test(`${path} is not there`, async (t) => {

@@ -125,7 +125,7 @@ for (const [how, end] of [
     await end(leader);
     assert.equal(await writer.getByTestId("share-sealing").count(), 1, "it was not done before");
 
-    await writer.getByTestId("item").waitFor();
+    await files.version(writer, 1);
     await leads(writer);
     const url = await writer.locator("[data-testid=share-url][data-value=read]").inputValue();
     await files.sent(writer);

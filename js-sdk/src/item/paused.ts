@@ -5,7 +5,7 @@
  */
 import { MimeiError } from "../errors.js";
 import type { ErrorCode } from "../errors.js";
-import { LOST_RETRY_MS, PAUSED_RETRY_MS } from "../limits.js";
+import { LOST_RETRY_MS, PAUSED_RETRY_MS, RETURN_MS_MAX } from "../limits.js";
 import type { Desk } from "../tabs/desk.js";
 
 /** What can end a pause: an account changed, a session is new, another tab does the work, or none does. */
@@ -39,6 +39,7 @@ export class Patience {
 
   /** Rejects with whatever is not a pause, and with the signal's reason when it aborts during one. */
   async read<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    let goneAt: number | undefined;
     for (;;) {
       const change = nextChange(this.#desk, signal);
       try {
@@ -47,8 +48,11 @@ export class Patience {
         return value;
       } catch (thrown) {
         if (!(thrown instanceof MimeiError)) throw thrown;
+        if (thrown.code === "mimei.notFound") goneAt ??= performance.now();
+        else goneAt = undefined;
+        const isGone = goneAt !== undefined && performance.now() - goneAt < RETURN_MS_MAX;
         if (thrown.code === "credit.paused") await this.#pause(thrown, change.within(PAUSED_RETRY_MS));
-        else if (this.#isBegun && LOST.has(thrown.code)) await this.#pause(thrown, change.within(LOST_RETRY_MS));
+        else if (this.#isBegun && (isGone || LOST.has(thrown.code))) await this.#pause(thrown, change.within(LOST_RETRY_MS));
         else throw thrown;
       } finally {
         change.forget();

@@ -65,7 +65,7 @@ async function inTime(work: Promise<void>): Promise<void> {
 }
 
 /** Missing over plain http and in some private windows; asking for it throws in a sandbox. */
-function containerHere(): ServiceWorkerContainer | undefined {
+export function containerHere(): ServiceWorkerContainer | undefined {
   try {
     return (navigator as Partial<Navigator>).serviceWorker;
   } catch {

@@ -1,7 +1,7 @@
 /** How the files of one person get stream URLs. */
 import { MimeiError } from "../errors.js";
 import { unlessAborted } from "../item/pieces.js";
-import { controlled } from "./control.js";
+import { containerHere, controlled } from "./control.js";
 import { Streams } from "./streams.js";
 import type { Shown, StreamUrl } from "./streams.js";
 
@@ -15,15 +15,19 @@ let streamsHere: Streams | undefined;
 
 /** All persons of a page share its streams, since the worker asks the page. */
 function pageStreams(): Streams {
-  if (streamsHere !== undefined) return streamsHere;
-  const streams = new Streams({ freshId: () => crypto.randomUUID(), origin: location.origin });
-  navigator.serviceWorker.addEventListener("message", ({ data, ports }) => streams.answer(data, ports[0]));
-  navigator.serviceWorker.startMessages();
-  return (streamsHere = streams);
+  return (streamsHere ??= listening(new Streams({ freshId: () => crypto.randomUUID(), origin: location.origin })));
+}
+
+function listening(streams: Streams): Streams {
+  const container = containerHere();
+  container?.addEventListener("message", ({ data, ports }) => streams.answer(data, ports[0]));
+  container?.startMessages();
+  return streams;
 }
 
 /** The worker is registered when the first URL is wanted. All URLs close when `signal` aborts. */
 export function streamDoor(script: string, signal: AbortSignal): StreamDoor {
+  pageStreams(); // A tab without streams is asked, too, when somebody pastes another one's URL there.
   return {
     open: async (shown, ends) => {
       signal.throwIfAborted();
