@@ -272,3 +272,20 @@ fn the_relay_learns_neither_name_nor_type() {
         assert!(!disk.windows(secret.len()).any(|part| part == secret.as_bytes()), "{secret}");
     }
 }
+
+#[test]
+fn what_is_saved_before_it_is_sent_is_sent_once() {
+    let mut scene = scene(11, Kind::Folder, 64 * PIECE);
+    scene.desk.sim.set_link(sim::Link { bytes_per_second: 8 << 20, ..sim::Link::good() });
+    let before = scene.desk.sim.packets();
+    for _ in 0..16 {
+        scene.put_and_tell(4);
+    }
+    scene.save();
+    scene.end(true);
+    assert!(scene.desk.view(scene.author.node, scene.mimei).unsent_blocks > 32, "most of it waits");
+    scene.desk.settle(scene.author.node, scene.mimei).unwrap();
+    let packets = scene.desk.sim.packets() - before;
+    // Five packets carry a piece; asks, answers and what is told are about as many.
+    assert!(packets < 64 * 5 * 5 / 2, "{packets} packets for 64 pieces");
+}

@@ -5,8 +5,8 @@ use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::Item;
 use super::fault::Fault;
+use super::{Item, sync};
 use crate::cbor::Cbor;
 use crate::cid::{Cid, MimeiId, UserId};
 use crate::limits::BLOCKS_IN_FLIGHT_MAX;
@@ -223,7 +223,7 @@ pub(super) async fn fetch(shared: &Shared, item: &Item, cids: &[Cid]) -> Result<
         }
         let connection = match &remote {
             Some(connection) => connection,
-            None => remote.insert(source(shared, item).ok_or_else(Fault::offline)?),
+            None => remote.insert(source(shared, item).await?),
         };
         if asked.len() >= BLOCKS_IN_FLIGHT_MAX
             && let Some(wanted) = asked.pop_front()
@@ -305,11 +305,17 @@ async fn cache(shared: &Shared, cid: Cid, bytes: Vec<u8>) {
 }
 
 /// A connected relay that has the MiMei, or one that has not said yet whether it has.
-fn source(shared: &Shared, item: &Item) -> Option<Rc<Connection>> {
-    let mut sources = item.sources.borrow_mut();
-    sources.retain(|id| shared.connection(*id).is_some());
-    let known = sources.iter().find_map(|id| shared.connection(*id).filter(|connection| connection.remote().is_some()));
-    known.or_else(|| super::relays(shared).into_iter().next())
+async fn source(shared: &Shared, item: &Item) -> Result<Rc<Connection>, Fault> {
+    item.sources.borrow_mut().retain(|id| shared.connection(*id).is_some());
+    let is_open = |connection: &Rc<Connection>| connection.remote().is_some();
+    let known = item.sources.borrow().iter().find_map(|id| shared.connection(*id).filter(is_open));
+    if let Some(connection) = known {
+        return Ok(connection);
+    }
+    let connection = super::relays(shared).into_iter().next().ok_or_else(Fault::offline)?;
+    // A session that has just opened knows nothing of the link yet.
+    sync::enter(shared, &item.id, &connection).await?;
+    Ok(connection)
 }
 
 /// The nodes of one map, as far as an operation has come across them.

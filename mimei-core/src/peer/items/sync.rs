@@ -224,7 +224,7 @@ async fn found(shared: &Shared, item: &Item, genesis: Genesis, records: &Records
 }
 
 /// Uses this peer's link in this session.
-async fn enter(shared: &Shared, mimei: &MimeiId, connection: &Connection) -> Result<(), Fault> {
+pub(super) async fn enter(shared: &Shared, mimei: &MimeiId, connection: &Connection) -> Result<(), Fault> {
     let Some(session) = connection.session_hash() else { return Err(CommandError::NotConnected.into()) };
     let proof = shared.vault.borrow().exercise(mimei, session);
     let Some((link, sig)) = proof else { return Ok(()) };
@@ -298,9 +298,15 @@ fn is_refused(fault: &Fault, with: RefusalCode) -> bool {
 /// Access first: it says who may bring the rest. Blocks before the records that name them.
 async fn send(shared: &Shared, item: &Item, connection: &Connection, answer: &mut LookAnswer) -> Result<(), Fault> {
     publish_access(shared, item, connection, answer).await?;
-    let end = item.outbox.borrow().next;
-    upload::send_blocks(shared, item, connection, end).await?;
-    publish(shared, item, connection, answer).await
+    loop {
+        let end = item.outbox.borrow().next;
+        upload::send_blocks(shared, item, connection, end).await?;
+        match publish(shared, item, connection, answer).await {
+            // Something was saved meanwhile, and its blocks are not there yet.
+            Err(fault) if is_refused(&fault, RefusalCode::Missing) && item.outbox.borrow().next > end => {}
+            published => return published,
+        }
+    }
 }
 
 /// Brings a relay what it lacks although nothing is noted as waiting: another tab may have cleared the note,

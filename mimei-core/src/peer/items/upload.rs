@@ -181,6 +181,7 @@ pub(super) async fn refill(shared: &Shared, item: &Item, connection: &Connection
         let (records, _) = state.records_after(has, &state.known_logs());
         records.versions.iter().flat_map(|version| [Some(version.body.root), version.body.refs]).flatten().collect()
     };
+    let _turn = item.sending.hold(&shared.effects.schedule).await;
     let Some(missing) = missing_below(shared, item, connection, roots).await? else { return Ok(false) };
     let is_any = !missing.is_empty();
     let mut sending = Sending::new(shared, item, connection);
