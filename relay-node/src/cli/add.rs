@@ -5,6 +5,7 @@
 //! ```
 
 mod sources;
+mod telling;
 
 use std::path::PathBuf;
 use std::slice::from_ref;
@@ -75,10 +76,12 @@ async fn bring(person: &mut Person, add: &Add, given: Option<Link>, sources: Vec
         None => new_folder(person, add).await?,
     };
     let mimei = target.view.mimei;
-    let mut edits = Vec::new();
+    let (mut edits, mut tellings) = (Vec::new(), Vec::new());
     for source in sources {
         let name = (target.view.kind == Kind::Folder).then(|| source.name.clone());
-        edits.push(Edit { name, file: Some(source.upload(person, mimei).await?) });
+        let (file, telling) = source.upload(person, mimei, name.clone()).await?;
+        edits.push(Edit { name, file: Some(file) });
+        tellings.extend(telling);
     }
     match person.item(ItemCommand::Save { mimei, edits, memo: String::new() }).await? {
         ItemOutcome::Saved { number, kept_twice, .. } => {
@@ -88,6 +91,9 @@ async fn bring(person: &mut Person, add: &Add, given: Option<Link>, sources: Vec
             }
         }
         other => return Err(unexpected(other)),
+    }
+    for telling in tellings {
+        telling.saved(person).await;
     }
     let link = link(person, add, &target).await?;
     match settle(person, mimei).await {

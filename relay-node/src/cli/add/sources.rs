@@ -10,6 +10,7 @@ use mimei_core::cid::{Cid, MimeiId};
 use mimei_core::mimei::{FileName, LabelError, MediaType, PIECE_BYTES};
 use mimei_core::peer::{ItemCommand, ItemOutcome, NewFile};
 
+use super::telling::Telling;
 use crate::cli::progress::Progress;
 use crate::cli::{Failure, Person, unexpected};
 
@@ -71,8 +72,15 @@ impl Source {
         Ok(Self { path: path.to_owned(), name, file, length: about.len() })
     }
 
-    /// Puts its pieces into the MiMei.
-    pub(super) async fn upload(mut self, person: &Person, mimei: MimeiId) -> Result<NewFile, Failure> {
+    /// Puts its pieces into the MiMei, under a name if that is a folder.
+    pub(super) async fn upload(
+        mut self,
+        person: &Person,
+        mimei: MimeiId,
+        name: Option<FileName>,
+    ) -> Result<(NewFile, Option<Telling>), Failure> {
+        let media = media(self.name.as_str());
+        let mut telling = Telling::new(mimei, name, media.clone(), self.length);
         let mut progress = Progress::new();
         let (mut pieces, mut length): (Vec<Cid>, u64) = (Vec::new(), 0);
         loop {
@@ -88,11 +96,15 @@ impl Source {
                 other => return Err(unexpected(other)),
             }
             progress.bytes(self.name.as_str(), length, self.length.max(length));
-            if read < PIECE_BYTES as usize {
+            let is_last = read < PIECE_BYTES as usize;
+            if let Some(telling) = &mut telling {
+                telling.kept(person, &pieces, is_last || length == self.length).await;
+            }
+            if is_last {
                 break;
             }
         }
-        Ok(NewFile { pieces, length, media: media(self.name.as_str()) })
+        Ok((NewFile { pieces, length, media }, telling))
     }
 
     /// The next piece; shorter only at the end.
