@@ -106,6 +106,8 @@ export const ERROR_CODES = [
   "invite.used",
   /** The relay knows no such invite, or it has ended. */
   "invite.unknown",
+  /** A file could not be read while it was put: it was changed or moved since it was chosen. */
+  "file.unreadable",
   /** That upload is under way no more: it was given up, or its device is gone. */
   "upload.over",
   /** Another tab does the work now; the upload is told of again from its beginning. Nothing for a page to do. */

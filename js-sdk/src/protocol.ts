@@ -19,7 +19,7 @@
  *  ◀── close         closed ───────▶   either side ends the connection
  * ```
  */
-import { anything, bytes, count, error, isObject, matches, text } from "./schema.js";
+import { anything, bytes, count, error, matches, text } from "./schema.js";
 import type { Fields, Message } from "./schema.js";
 import { WAYS } from "./transport/connection.js";
 import type { Way } from "./transport/connection.js";
@@ -72,15 +72,11 @@ export interface Line {
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
-/** Posts a message; its frame or piece is moved, not copied, unless it is a part of a larger buffer. */
+/** Posts a message; its frame, or the piece that was read, is moved, not copied, unless it is a part of a larger buffer. */
 export function post(line: Line, message: ToCore | ToPage): void {
   if (message.type === "send" || message.type === "received") {
     const frame = owned(message.bytes);
     return line.postMessage({ ...message, bytes: frame }, [frame.buffer]);
-  }
-  if (message.type === "call" && isObject(message.args) && bytes(message.args["bytes"])) {
-    const piece = owned(message.args["bytes"]);
-    return line.postMessage({ ...message, args: { ...message.args, bytes: piece } }, [piece.buffer]);
   }
   if (message.type === "reply" && bytes(message.value)) {
     const piece = owned(message.value);

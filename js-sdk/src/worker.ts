@@ -24,7 +24,7 @@ function handle(message: ToCore): void {
     case "open":
       return answer(message.id, () => start(message));
     case "call":
-      return answer(message.id, () => opened().call(message.method, message.args));
+      return answer(message.id, async () => opened().call(message.method, await read(message.args)));
     case "shut":
       return answer(message.id, shut);
     default:
@@ -33,6 +33,17 @@ function handle(message: ToCore): void {
 }
 
 type TransportMessage = Exclude<ToCore, { id: number }>;
+
+/** A part of a file is handed over unread, so that its bytes are in memory here only. */
+async function read(args: unknown): Promise<unknown> {
+  if (!isObject(args) || !(args["part"] instanceof Blob)) return args;
+  try {
+    return { ...args, bytes: new Uint8Array(await args["part"].arrayBuffer()) };
+  } catch (cause) {
+    const hint = "It may have been changed or moved since it was chosen. Choose it again.";
+    throw new MimeiError("file.unreadable", "A file could not be read.", { hint, cause });
+  }
+}
 
 /** What the core refuses here ends the connection that it came from, and no other. */
 function handleTransport(message: TransportMessage): void {

@@ -16,7 +16,7 @@ export function fakeCore({ kind = "folder", rights = ["read", "write", "save", "
     id: ID,
     ...{ kind, ext: "", app: "com.example.test", author: "me", rights, everyone: [], shares: state.shares, forks: [] },
     tips: state.tips.map((tip) => ({ ...tip })),
-    tipsTotal: state.tips.length,
+    uploads: [], tipsTotal: state.tips.length,
     versions: state.versions.map((version) => ({ ...version })),
     unsentBlocks: state.unsentBlocks,
     waiting: state.unsentBlocks > 0,
@@ -46,9 +46,10 @@ export function fakeCore({ kind = "folder", rights = ["read", "write", "save", "
     open: () => opened(core.openedMore),
     view: () => opened(),
     known: () => [ID],
-    piece: ({ bytes }) => {
+    piece: async ({ part }) => {
       const name = `p${pieces.size}`;
-      pieces.set(name, bytes);
+      pieces.set(name, undefined);
+      pieces.set(name, new Uint8Array(await part.arrayBuffer()));
       return name;
     },
     save: ({ edits }) => core.saved(edits),

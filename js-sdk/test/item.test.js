@@ -26,7 +26,7 @@ for (const [length, cut] of [[0, [0]], [1, [1]], [PIECE - 1, [PIECE - 1]], [PIEC
     const content = bytes(length);
     const saved = await file.put(new Blob([content], { type: "image/png" }));
     assert.deepEqual(saved, { version: "v1", number: 1, keptTwice: [] });
-    assert.deepEqual(core.of("piece").map((args) => args.bytes.byteLength), cut);
+    assert.deepEqual(core.of("piece").map((args) => args.part.size), cut);
     const [{ edits, memo }] = core.of("save");
     assert.deepEqual(edits, [{ file: { pieces: cut.map((_, at) => `p${at}`), length, type: "image/png" } }]);
     assert.equal(memo, "");
@@ -43,7 +43,7 @@ test("pieces keep their order although later ones are sealed first, and few are 
   const answer = core.call;
   core.call = async (method, args) => {
     const value = await answer(method, args);
-    if (method === "piece") await turns(args.bytes[0] % 5);
+    if (method === "piece") await turns((new Uint8Array(await args.part.arrayBuffer())[0] ?? 0) % 5);
     return value;
   };
   const content = bytes(20 * PIECE + 5);

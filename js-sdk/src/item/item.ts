@@ -258,7 +258,7 @@ export abstract class ItemBase implements Item {
     const type = claimed(content.type);
     const teller = telling(desk, { id: this.id, name, type, total: length });
     if (teller !== undefined) told.push(teller);
-    const put = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> => text(await desk.call("piece", { id: this.id, bytes }));
+    const put = async (part: Blob): Promise<string> => text(await desk.call("piece", { id: this.id, part }));
     const pieces = await cut(content, put, { ...options, onPiece: (piece) => teller?.add(piece) });
     await teller?.whole();
     return { ...(name !== undefined && { name }), file: { pieces, length, type } };

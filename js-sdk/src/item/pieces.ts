@@ -17,18 +17,15 @@ export function piecesOf(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / PIECE_BYTES));
 }
 
-/** Cuts a blob, hands each piece to `put`, and returns what that gave, in the order of the pieces. */
+/** Cuts a blob, hands each piece to `put`, and returns what that gave, in the order of the pieces. Nothing is read here. */
 export async function cut(
   blob: Blob,
-  put: (piece: Uint8Array<ArrayBuffer>) => Promise<string>,
+  put: (piece: Blob) => Promise<string>,
   options: Pick<Options, "signal" | "onProgress"> & { readonly onPiece?: (name: string) => void },
 ): Promise<string[]> {
   const { signal, onProgress, onPiece } = options;
   const names: string[] = [];
-  const one = async (at: number): Promise<string> => {
-    const part = blob.slice(at * PIECE_BYTES, (at + 1) * PIECE_BYTES);
-    return await put(new Uint8Array(await part.arrayBuffer()));
-  };
+  const one = (at: number): Promise<string> => put(blob.slice(at * PIECE_BYTES, (at + 1) * PIECE_BYTES));
   for await (const name of inOrder(piecesOf(blob.size), one, signal)) {
     names.push(name);
     onPiece?.(name);

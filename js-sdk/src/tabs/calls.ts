@@ -1,7 +1,6 @@
 /** The calls of a tab that wait for an answer. They outlive the tab that was to answer. */
 import { MimeiError } from "../errors.js";
 import { CALLS_MAX } from "../limits.js";
-import { bytes, isObject } from "../schema.js";
 import type { Place } from "./desk.js";
 import { isRepeatable } from "./methods.js";
 
@@ -60,7 +59,7 @@ export class Calls {
     const heard = (settle: () => void): void => {
       if (this.#place === place) this.#settle(waiting, settle);
     };
-    place.call(waiting.method, kept(waiting.args)).then(
+    place.call(waiting.method, waiting.args).then(
       (value) => heard(() => waiting.resolve(value)),
       (thrown: unknown) => heard(() => waiting.reject(thrown)),
     );
@@ -69,11 +68,6 @@ export class Calls {
   #settle(waiting: Waiting, settle: () => void): void {
     if (this.#waiting.delete(waiting)) settle();
   }
-}
-
-/** A piece is moved to the worker; to be put again it must still be here. */
-function kept(args: unknown): unknown {
-  return isObject(args) && bytes(args["bytes"]) ? { ...args, bytes: args["bytes"].slice() } : args;
 }
 
 function interrupted(): MimeiError {

@@ -4,7 +4,7 @@ import { readIdentity } from "../identity.js";
 import type { Identity } from "../identity.js";
 import { TAB_BYTES_MAX } from "../limits.js";
 import type { Wish } from "../relay/wish.js";
-import { bytes, isObject } from "../schema.js";
+import { isObject } from "../schema.js";
 import { commonChannel, tabChannel } from "./channels.js";
 import type { Channel, Profile } from "./channels.js";
 import type { Place, PlaceEvents } from "./desk.js";
@@ -120,7 +120,7 @@ class RemotePlace implements Place {
 
   call(method: string, args: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const piece = isObject(args) && bytes(args["bytes"]) ? args["bytes"].byteLength : 0;
+      const piece = isObject(args) && args["part"] instanceof Blob ? args["part"].size : 0;
       const asked: Asked = { id: ++this.#lastId, method, args, bytes: piece, resolve, reject };
       if (piece === 0) return this.#ask(asked);
       this.#held.push(asked);
