@@ -10,11 +10,13 @@
 //! | [`stranger`] | a hand that shakes by itself and then may say anything |
 //! | [`scenario`] | stories that hold for every seed; also what the soak runs |
 //! | [`seeds`] | runs a story over seeds and names the one that failed |
+//! | [`fuzz`] | hostile bytes for every decoder |
 //! | [`vectors`] | records and messages as bytes, for every implementation |
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod caller;
 pub mod desk;
+pub mod fuzz;
 pub mod paying;
 pub mod people;
 pub mod random;

@@ -68,7 +68,7 @@ impl Epoch {
         }
         let (codec, bytes) = match self {
             Self::Public if block.links.is_empty() => (Codec::Raw, block.body),
-            Self::Public => (Codec::DagCbor, public_form(&block)),
+            Self::Public => (Codec::DagCbor, public_form(&block.body, &block.links)),
             Self::Keyed(key) => {
                 let BlockToSeal { mut body, links } = block;
                 let siv = key.seal(Purpose::Block, &links, &mut body);
@@ -83,13 +83,14 @@ impl Epoch {
     }
 }
 
-fn public_form(block: &BlockToSeal) -> Vec<u8> {
+fn public_form(body: &[u8], links: &[Cid]) -> Vec<u8> {
     let mut w = Writer::new();
     w.map(2);
     w.text("body");
-    w.bytes(&block.body);
+    w.bytes(body);
     w.text("links");
-    block.links.write(&mut w);
+    w.array(links.len() as u64);
+    links.iter().for_each(|link| link.write(&mut w));
     w.into_bytes()
 }
 
@@ -151,6 +152,15 @@ impl<'a> Block<'a> {
             Self::Raw(_) => &[],
             Self::Public { links, .. } => links,
             Self::Sealed(sealed) => &sealed.links,
+        }
+    }
+
+    /// The bytes as they are stored: those that were read.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Raw(body) => body.to_vec(),
+            Self::Public { body, links } => public_form(body, links),
+            Self::Sealed(sealed) => sealed.to_bytes(),
         }
     }
 

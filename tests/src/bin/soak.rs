@@ -1,21 +1,30 @@
-//! Runs the simulator's stories over one seed after another for as long as asked.
+//! Runs the simulator's stories and the fuzzer's targets over one seed after another for as long as asked.
 //!
 //! ```text
-//! cargo run --release -p tests --bin soak -- --minutes 10 --seed 1000
+//! cargo run --profile soak -p tests --bin soak -- --minutes 10 --seed 1000
 //! ```
 //!
-//! Ends with a summary and, if a story failed, the seeds and a non-zero status.
+//! Ends with a summary and, if a story or a target failed, the seeds and a non-zero status. The profile
+//! is the one that unwinds, which a summary after a failure needs, and checks for overflow.
 #![forbid(unsafe_code)]
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tests::fuzz::{self, TARGETS, memory};
 use tests::scenario::STORIES;
 use tests::seeds::SEED;
 
+#[global_allocator]
+static MEMORY: memory::Counting = memory::Counting;
+
 /// Seeds named in the summary; more of them say nothing new.
 const FAILURES_SHOWN_MAX: usize = 20;
+/// Inputs for each target from one seed: what a seed found early is lost with it, so not too few.
+const INPUTS: u64 = 20_000;
+/// A target that is slower than others gets no longer, so that all of it stays a mixture.
+const TARGET_TIME: Duration = Duration::from_secs(2);
 
 struct Plan {
     minutes: f64,
@@ -41,6 +50,11 @@ fn main() -> ExitCode {
                 failures.push((seed, *name));
             }
         }
+        for target in TARGETS {
+            if catch_unwind(|| fuzz::run(target, seed, INPUTS, TARGET_TIME)).is_err() {
+                failures.push((seed, target.name));
+            }
+        }
         seed = seed.wrapping_add(1);
     }
     report(plan.from, seed, &failures)
@@ -48,8 +62,9 @@ fn main() -> ExitCode {
 
 fn report(from: u64, to: u64, failures: &[(u64, &str)]) -> ExitCode {
     println!(
-        "{} stories over {} seeds ({from} to {}), {} failed",
+        "{} stories and {} decoders over {} seeds ({from} to {}), {} failed",
         STORIES.len(),
+        TARGETS.len(),
         to.wrapping_sub(from),
         to.wrapping_sub(1),
         failures.len()
