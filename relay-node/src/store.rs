@@ -23,6 +23,10 @@ use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
 use blocks::{BLOCKS, BlockFiles, Place};
 use writer::Writer;
 
+/// Rows that are kept in memory, in bytes. redb would take a gigabyte, which a small computer does not have; the rows of
+/// a hundred thousand blocks fit into this, and what does not fit the system caches.
+const ROWS_CACHE_BYTES: usize = 32 << 20;
+
 type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 fn definition(table: Table) -> Rows {
@@ -46,7 +50,8 @@ impl Store {
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let blocks: PathBuf = directory.join("blocks");
         std::fs::create_dir_all(&blocks).map_err(failed)?;
-        let database = Database::create(directory.join("mimei.redb")).map_err(|error| match error {
+        let created = Database::builder().set_cache_size(ROWS_CACHE_BYTES).create(directory.join("mimei.redb"));
+        let database = created.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => {
                 failed("another mimei works with this data directory; stop it first, or name another with --data")
             }

@@ -85,13 +85,13 @@ enum Chore {
         #[arg(long)]
         client: bool,
     },
-    /// Run the benchmarks
+    /// Run the benchmarks; `bench bulk` is the one in a browser
     Bench {
         /// Passed on to the benchmarks
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run the simulator for a while
+    /// Run the simulator for a while, or large files through browsers
     Soak {
         /// Replays a run; drawn and printed if not given
         #[arg(long)]
@@ -99,6 +99,9 @@ enum Chore {
         /// How long
         #[arg(long, default_value_t = soak::MINUTES_DEFAULT)]
         minutes: u32,
+        /// Instead, move files of a gigabyte through real browsers
+        #[arg(long, conflicts_with_all = ["seed", "minutes"])]
+        large: bool,
     },
 }
 
@@ -126,6 +129,7 @@ fn run(chore: Chore) -> Result<(), Failure> {
         Chore::Tidy { bless: false } => tidy::run(&workspace),
         Chore::Size { client } => size::run(&workspace, client),
         Chore::Bench { args } => bench::run(&workspace, &args),
-        Chore::Soak { seed, minutes } => soak::run(&workspace, seed, minutes),
+        Chore::Soak { large: true, .. } => soak::large(&workspace),
+        Chore::Soak { seed, minutes, .. } => soak::run(&workspace, seed, minutes),
     }
 }

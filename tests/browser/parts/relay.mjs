@@ -65,6 +65,7 @@ class Relay {
     this.#exited = exited;
     this.#log = log;
     this.data = data;
+    this.pid = child.pid;
     /** The relay's user id. */
     this.user = said.user;
     this.origin = said.origin;
