@@ -16,7 +16,7 @@ import { MIB } from "./parts/large.mjs";
 import * as memory from "./parts/memory.mjs";
 import { startRelay } from "./parts/relay.mjs";
 
-const LARGE_MIB = Number(process.env.MIMEI_LARGE_MIB ?? 192);
+const LARGE_MIB = Number(process.env.MIMEI_LARGE_MIB ?? 128);
 const WAYS = process.env.MIMEI_LARGE_MIB === undefined ? ["rtc"] : ["rtc", "ws"];
 const KEPT_BYTES = 96 * MIB;
 /** Slower than 2 MiB a second is stuck. */
