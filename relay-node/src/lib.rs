@@ -24,3 +24,8 @@ pub mod keys;
 pub mod relay;
 pub mod rtc;
 pub mod store;
+
+/// The unit tests measure what decoders allocate.
+#[cfg(test)]
+#[global_allocator]
+static MEMORY: ::tests::fuzz::memory::Counting = ::tests::fuzz::memory::Counting;

@@ -33,6 +33,8 @@ mod direct;
 mod endpoint;
 mod errors;
 mod generations;
+#[cfg(test)]
+mod hostile;
 mod hub;
 mod limits;
 mod peer;

@@ -9,8 +9,13 @@
 //! Deleting goes the other way: row first, file after that commit. So a crash
 //! between any two steps leaves at worst a file without a row, and the sweep at
 //! start removes those.
+//!
+//! A disk that is nearly full refuses what would fill it, before anything of it is written; an error of
+//! the disk in spite of that is one refusal, not the end of the store.
 
 mod blocks;
+mod database;
+mod room;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -18,18 +23,16 @@ use std::sync::Arc;
 
 use mimei_core::cid::Cid;
 use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError, Table};
-use redb::{Database, DatabaseError, ReadableDatabase, TableDefinition};
+use redb::{ReadableDatabase, TableDefinition};
 
 use blocks::{BLOCKS, BlockFiles, Place};
+use database::Rows;
+use room::Room;
 use writer::Writer;
 
-/// Rows that are kept in memory, in bytes. redb would take a gigabyte, which a small computer does not have; the rows of
-/// a hundred thousand blocks fit into this, and what does not fit the system caches.
-const ROWS_CACHE_BYTES: usize = 32 << 20;
+type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-type Rows = TableDefinition<'static, &'static [u8], &'static [u8]>;
-
-fn definition(table: Table) -> Rows {
+fn definition(table: Table) -> Definition {
     TableDefinition::new(table.name())
 }
 
@@ -37,10 +40,17 @@ fn failed(error: impl std::fmt::Display) -> StoreError {
     StoreError::Failed(error.to_string())
 }
 
+fn of_io(error: std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => failed(error),
+    }
+}
+
 /// The store of one relay. Clones share it.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
+    rows: Arc<Rows>,
     files: Arc<BlockFiles>,
     writer: Writer,
 }
@@ -48,60 +58,65 @@ pub struct Store {
 impl Store {
     /// Opens the store in `directory`, or makes one, and removes what a crash left over.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Self::open_in(directory, Some(Room::new(directory.to_owned())))
+    }
+
+    /// Without a `room`, the disk itself says when it is full.
+    fn open_in(directory: &Path, room: Option<Room>) -> Result<Self, StoreError> {
         let blocks: PathBuf = directory.join("blocks");
-        std::fs::create_dir_all(&blocks).map_err(failed)?;
-        let created = Database::builder().set_cache_size(ROWS_CACHE_BYTES).create(directory.join("mimei.redb"));
-        let database = created.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => {
-                failed("another mimei works with this data directory; stop it first, or name another with --data")
-            }
-            other => failed(other),
-        })?;
-        create_tables(&database).map_err(failed)?;
-        let database = Arc::new(database);
+        std::fs::create_dir_all(&blocks).map_err(of_io)?;
+        let rows = Arc::new(Rows::open(directory.join("mimei.redb"))?);
         let files = Arc::new(BlockFiles::open(blocks).map_err(failed)?);
-        files.sweep(&database).map_err(failed)?;
-        let writer = Writer::start(database.clone(), files.clone()).map_err(failed)?;
-        Ok(Self { database, files, writer })
+        rows.with(|database| files.sweep(database).map_err(|error| rows.judge(error)))?;
+        let writer = Writer::start(rows.clone(), files.clone(), room).map_err(failed)?;
+        Ok(Self { rows, files, writer })
     }
 
     /// A row's value.
     pub fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = self.database.begin_read().map_err(failed)?;
-        let table = read.open_table(definition(key.table)).map_err(failed)?;
-        let value = table.get(key.key.as_slice()).map_err(failed)?;
-        Ok(value.map(|value| value.value().to_vec()))
+        self.rows.with(|database| {
+            let read = database.begin_read().map_err(|error| self.rows.judge(error))?;
+            let table = read.open_table(definition(key.table)).map_err(|error| self.rows.judge(error))?;
+            let value = table.get(key.key.as_slice()).map_err(|error| self.rows.judge(error))?;
+            Ok(value.map(|value| value.value().to_vec()))
+        })
     }
 
     /// Rows in the order of their keys.
     pub fn scan(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
         use std::ops::Bound;
-        let read = self.database.begin_read().map_err(failed)?;
-        let table = read.open_table(definition(scan.table)).map_err(failed)?;
         let from = match &scan.after {
             Some(after) if after.as_slice() >= scan.prefix.as_slice() => Bound::Excluded(after.as_slice()),
             _ => Bound::Included(scan.prefix.as_slice()),
         };
-        let mut rows = Vec::new();
-        for row in table.range::<&[u8]>((from, Bound::Unbounded)).map_err(failed)? {
-            let (key, value) = row.map_err(failed)?;
-            if rows.len() >= scan.limit || !key.value().starts_with(&scan.prefix) {
-                break;
+        self.rows.with(|database| {
+            let read = database.begin_read().map_err(|error| self.rows.judge(error))?;
+            let table = read.open_table(definition(scan.table)).map_err(|error| self.rows.judge(error))?;
+            let mut rows = Vec::new();
+            let range = table.range::<&[u8]>((from, Bound::Unbounded)).map_err(|error| self.rows.judge(error))?;
+            for row in range {
+                let (key, value) = row.map_err(|error| self.rows.judge(error))?;
+                if rows.len() >= scan.limit || !key.value().starts_with(&scan.prefix) {
+                    break;
+                }
+                rows.push((key.value().to_vec(), value.value().to_vec()));
             }
-            rows.push((key.value().to_vec(), value.value().to_vec()));
-        }
-        Ok(rows)
+            Ok(rows)
+        })
     }
 
     /// A block's bytes.
     pub fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = self.database.begin_read().map_err(failed)?;
-        let table = read.open_table(BLOCKS).map_err(failed)?;
-        let Some(value) = table.get(cid.to_bytes().as_slice()).map_err(failed)? else { return Ok(None) };
-        match Place::decode(value.value()).ok_or_else(|| failed("a damaged block row"))? {
-            Place::Inline(bytes) => Ok(Some(bytes.to_vec())),
-            Place::File { name, .. } => self.files.read(name).map(Some).map_err(failed),
-        }
+        self.rows.with(|database| {
+            let read = database.begin_read().map_err(|error| self.rows.judge(error))?;
+            let table = read.open_table(BLOCKS).map_err(|error| self.rows.judge(error))?;
+            let value = table.get(cid.to_bytes().as_slice()).map_err(|error| self.rows.judge(error))?;
+            let Some(value) = value else { return Ok(None) };
+            match Place::decode(value.value()).ok_or_else(|| failed("a damaged block row"))? {
+                Place::Inline(bytes) => Ok(Some(bytes.to_vec())),
+                Place::File { name, .. } => self.files.read(name).map(Some).map_err(failed),
+            }
+        })
     }
 
     /// Changes the store; done when the change survives the loss of power.
@@ -115,12 +130,5 @@ impl Store {
     }
 }
 
-fn create_tables(database: &Database) -> Result<(), redb::Error> {
-    let write = database.begin_write()?;
-    for table in Table::ALL {
-        write.open_table(definition(*table))?;
-    }
-    write.open_table(BLOCKS)?;
-    write.commit()?;
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 //! | [`scenario`] | stories that hold for every seed; also what the soak runs |
 //! | [`seeds`] | runs a story over seeds and names the one that failed |
 //! | [`fuzz`] | hostile bytes for every decoder |
+//! | [`small_disk`] | a disk that is soon full |
 //! | [`vectors`] | records and messages as bytes, for every implementation |
 #![deny(unsafe_code)]
 
@@ -24,6 +25,7 @@ pub mod scenario;
 pub mod seeds;
 pub mod sharing;
 pub mod sim;
+pub mod small_disk;
 pub mod solo;
 pub mod stranger;
 pub mod vectors;

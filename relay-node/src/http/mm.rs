@@ -10,6 +10,8 @@
 
 mod conditions;
 mod headers;
+#[cfg(test)]
+mod hostile;
 mod inert;
 mod listings;
 mod reading;
