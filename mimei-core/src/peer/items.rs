@@ -73,6 +73,8 @@ pub(super) struct Item {
     retrying: RefCell<BTreeSet<ConnectionId>>,
     /// Held while a page of the outbox is sent.
     sending: Lock,
+    /// Whether sending failed, so that it is for whoever tries again to begin.
+    is_stalled: Cell<bool>,
     /// Relays to which the outbox is being sent beside everything else.
     flowing: RefCell<BTreeSet<ConnectionId>>,
     /// Relays that are being told of uploads.
@@ -153,6 +155,7 @@ impl Item {
             sync_waits: RefCell::default(),
             retrying: RefCell::default(),
             sending: Lock::default(),
+            is_stalled: Cell::new(false),
             flowing: RefCell::default(),
             announcing: RefCell::default(),
             uploads: progress::Uploads::default(),

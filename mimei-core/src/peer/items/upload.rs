@@ -68,7 +68,9 @@ pub(super) async fn send_blocks(shared: &Shared, item: &Item, connection: &Conne
         }
         page.retain(|waiting| waiting.number < end);
         let Some(last) = page.last().map(|last| last.number) else { return Ok(()) };
-        send_page(shared, item, connection, page).await?;
+        let sent = send_page(shared, item, connection, page).await;
+        item.is_stalled.set(sent.is_err());
+        sent?;
         announce::sent(shared, item, last + 1);
     }
 }
@@ -76,7 +78,9 @@ pub(super) async fn send_blocks(shared: &Shared, item: &Item, connection: &Conne
 /// Sends the outbox beside everything else, for as long as something comes in: an upload that is under way does not
 /// wait for its end.
 pub(super) fn flow(shared: &Rc<Shared>, item: &Rc<Item>) {
-    for connection in relays(shared) {
+    // Such as for want of credit: not each piece that is sealed tries anew.
+    let relays = if item.is_stalled.get() { Vec::new() } else { relays(shared) };
+    for connection in relays {
         if !item.sources.borrow().contains(&connection.id()) {
             // It has yet to hear of the MiMei.
             sync::nudge(shared, item, &connection);
