@@ -68,6 +68,18 @@ impl Desk {
         session
     }
 
+    /// Puts the clock of a node wrong by so much, as its machine starts anew; its sessions end.
+    pub fn set_clock(&mut self, node: NodeId, ahead_ms: i64) {
+        self.sim.crash(node);
+        self.sim.node_mut(node).temper.clock_ahead_ms = ahead_ms;
+        self.sim.restart(node);
+    }
+
+    /// The same device with a new session.
+    pub fn back(&mut self, seat: Seat) -> Seat {
+        Seat { session: self.dial(seat.node), ..seat }
+    }
+
     /// Carries out a command to its end.
     pub fn run(&mut self, node: NodeId, command: ItemCommand) -> Result<ItemOutcome> {
         let id = self.sim.command(node, Command::Item(command));

@@ -38,7 +38,7 @@ impl Town {
         let mut node = |sim: &mut Sim, random: &mut Random| {
             let person = Person::new(random);
             users.push(person.user());
-            let temper = Temper { clock_ahead_ms: random.within(0..86_400_000), ..temper.clone() };
+            let temper = Temper { clock_ahead_ms: random.within(0..86_400_000) as i64, ..temper.clone() };
             let log = person.log_copy();
             sim.add_node(person.device, log, temper)
         };

@@ -226,6 +226,12 @@ impl Account {
         if line.until.is_some_and(|until| until <= now) { Err(Stop::Ended) } else { Ok(line) }
     }
 
+    /// Whether the line stands as far as this side can say: that it has ended is for the creditor's clock alone. A
+    /// debtor whose clock is ahead would sign nothing more, and be refused for that.
+    fn is_given(&self, now: Millis) -> Result<&Line, Stop> {
+        self.stands(if self.is_debtors { Millis(0) } else { now })
+    }
+
     /// Whether `device` may be served so much more at its user's expense.
     pub fn may_serve(&self, device: &SignKey, amount: u64, now: Millis) -> Result<(), Stop> {
         let limit = self.stands(now)?.limit;
@@ -288,7 +294,7 @@ impl Account {
     /// Whether the line has room for what a mandate would reserve beyond the one that it follows. One that is taken
     /// without room stops everything until it has ended or is lowered.
     pub fn may_mandate(&self, mandate: &Mandate, now: Millis) -> Result<(), Stop> {
-        let limit = self.stands(now)?.limit;
+        let limit = self.is_given(now)?.limit;
         let known = self.sponsored.get(&mandate.what);
         let (used, reserved) = known.map_or((0, 0), |known| (known.used, known.reserved(now)));
         let numbers = self.numbers(now);
@@ -298,7 +304,7 @@ impl Account {
     }
 
     /// What `device` signs next, as total and the folded part of it: what it was served, what was sponsored as far
-    /// as the mandates allow, and `ahead` beyond that as far as the limit allows, nothing if the line does not stand.
+    /// as the mandates allow, and `ahead` beyond that as far as the limit allows, nothing without a line that stands.
     /// None if that is nothing new.
     pub fn to_sign(&self, device: &SignKey, ahead: u64, now: Millis) -> Option<(u64, u64)> {
         let lane = self.lane(device);
@@ -307,7 +313,7 @@ impl Account {
         let unfolded = allowed.fold(0, u64::saturating_add).saturating_sub(self.folded());
         let folded = lane.folded().saturating_add(unfolded);
         let due = lane.served.saturating_add(folded);
-        let ahead = if self.stands(now).is_ok() { ahead } else { 0 };
+        let ahead = if self.is_given(now).is_ok() { ahead } else { 0 };
         // Of the exposure, the lane and what is folded now become the new total; the rest stays as it is.
         let replaced = [lane.total(), lane.unsigned(), unfolded.min(numbers.owed)].map(u128::from).iter().sum();
         let room = numbers.room_beside(numbers.before_settling().saturating_sub(replaced));

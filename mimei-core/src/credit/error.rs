@@ -28,7 +28,9 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoLine => f.write_str("the relay gives you no credit; ask its owner for an invite"),
-            Self::Ended => f.write_str("your credit line has ended; ask the relay's owner to renew it"),
+            Self::Ended => f.write_str(
+                "your credit line has ended by the relay's clock; ask its owner to renew it, or to set that clock right",
+            ),
             Self::Unsigned => f.write_str("the relay waits for your device's signature for what it served"),
             Self::Limit(limit) => write!(
                 f,
@@ -38,7 +40,10 @@ impl fmt::Display for Stop {
             Self::NoMandate => {
                 f.write_str("nobody pays for visitors here; ask who sent the link, or the relay's owner")
             }
-            Self::MandateUsedUp => f.write_str("who shared this pays for no more readers; ask them to raise it"),
+            Self::MandateUsedUp => f.write_str(
+                "who shared this pays for no more readers: what they gave is used up, or has ended by the relay's clock; \
+                 ask them to raise it",
+            ),
             Self::MandateToday => f.write_str(
                 "who shared this pays for no more readers today; try again tomorrow or ask them to raise it",
             ),

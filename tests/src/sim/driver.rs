@@ -34,7 +34,12 @@ impl Sim {
     }
 
     pub(super) fn node_now(&self, node: NodeId) -> Millis {
-        Millis(BEGIN_MS + self.nodes[node].temper.clock_ahead_ms + self.schedule.now_us() / 1000)
+        Millis(self.begin_of(node) + self.schedule.now_us() / 1000)
+    }
+
+    /// What the clock of a node showed when the world began.
+    fn begin_of(&self, node: NodeId) -> u64 {
+        BEGIN_MS.saturating_add_signed(self.nodes[node].temper.clock_ahead_ms)
     }
 
     fn carry_out(&mut self, node: NodeId, output: Output) {
@@ -67,7 +72,7 @@ impl Sim {
 
     fn set_timer(&mut self, node: NodeId, at: Millis) {
         let life = self.nodes[node].life();
-        let us = at.0.saturating_sub(BEGIN_MS + self.nodes[node].temper.clock_ahead_ms) * 1000;
+        let us = at.0.saturating_sub(self.begin_of(node)) * 1000;
         self.nodes[node].set_wake(us);
         self.schedule.at(us, Work::Wake { node, life, at: us });
     }

@@ -27,8 +27,8 @@ pub struct Temper {
     pub job_ms: Range<u64>,
     /// How many reads and changes in a million fail.
     pub store_faults: u32,
-    /// How far the clock is ahead.
-    pub clock_ahead_ms: u64,
+    /// How far the clock is ahead, or behind if negative.
+    pub clock_ahead_ms: i64,
 }
 
 impl Temper {
