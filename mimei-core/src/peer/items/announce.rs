@@ -28,7 +28,6 @@ const RENEW_MS: u64 = 20_000;
 const SILENT_MS_MAX: u64 = 300_000;
 
 /// An upload of this device.
-#[derive(Clone)]
 pub(super) struct Own {
     total: u64,
     pieces: Vec<Cid>,
@@ -80,10 +79,6 @@ impl Own {
         }
     }
 
-    fn done(&self) -> u64 {
-        (self.pieces.len() as u64 * u64::from(PIECE_BYTES)).min(self.total)
-    }
-
     /// The blocks before that number have been sent.
     fn sent(&mut self, before: u64) -> bool {
         let mut is_new = false;
@@ -119,52 +114,68 @@ impl Own {
 pub(super) async fn take(shared: &Rc<Shared>, item: &Rc<Item>, part: UploadPart) -> Result<ItemOutcome, Fault> {
     let lock = item.for_change(shared).await?;
     write::signer(shared, item, Rights::of(&[Right::Save]))?;
-    let mut own = begun(item, &part)?;
+    let Begun { mut pieces, blob } = begun(item, &part)?;
     for cid in &part.pieces {
         if blocks::row(shared, &item.id, cid).await?.is_none() {
             return Err(Fault::argument("a piece of the file was not put before"));
         }
     }
-    let before = own.pieces.len();
-    own.pieces.extend(part.pieces);
-    own.touched = shared.effects.now();
-    if own.pieces.len() > before {
+    if !part.pieces.is_empty() {
+        let before = pieces.len();
+        pieces.extend(part.pieces);
+        let done = (pieces.len() as u64 * u64::from(PIECE_BYTES)).min(part.total);
         let mut draft = Draft::new(shared, item)?;
-        let blob = draft.blob(own.blob.map(|blob| (blob, before)), &own.pieces, own.done()).await?;
+        let blob = draft.blob(blob.map(|blob| (blob, before)), &pieces, done).await?;
         let key = write::state_key(item, part.name)?;
-        let (bytes, links) = Contents { blob, length: own.done(), media: part.media }.to_value();
+        let (bytes, links) = Contents { blob, length: done, media: part.media }.to_value();
         let value = crate::map::Value::Linked { bytes, links };
         let root = draft.edit(None, [(key.to_bytes(), Some(value))].into()).await?;
         draft.keep().await?;
-        own.blob = Some(blob);
-        own.drafts.push_back(State { root, done: own.done(), end: item.outbox.borrow().next });
+        // Meanwhile it may have been told of, or ended.
+        let mut uploads = item.uploads.own.borrow_mut();
+        let own = if before == 0 {
+            Some(uploads.entry(part.upload).or_insert_with(|| Own::new(part.total)))
+        } else {
+            uploads.get_mut(&part.upload)
+        };
+        if let Some(own) = own {
+            own.pieces = pieces;
+            own.blob = Some(blob);
+            own.drafts.push_back(State { root, done, end: item.outbox.borrow().next });
+            own.touched = shared.effects.now();
+        }
     }
-    item.uploads.own.borrow_mut().insert(part.upload, own);
     drop(lock);
     upload::flow(shared, item);
     Ok(ItemOutcome::Done)
 }
 
+/// What is known of an upload.
+#[derive(Default)]
+struct Begun {
+    pieces: Vec<Cid>,
+    blob: Option<Cid>,
+}
+
 /// The upload as it is so far, if the pieces follow what is known of it.
-fn begun(item: &Item, part: &UploadPart) -> Result<Own, Fault> {
+fn begun(item: &Item, part: &UploadPart) -> Result<Begun, Fault> {
     let uploads = item.uploads.own.borrow();
-    let own = uploads.get(&part.upload).cloned();
-    let own = match own {
-        Some(own) if own.total == part.total => own,
+    let begun = match uploads.get(&part.upload) {
+        Some(own) if own.total == part.total => Begun { pieces: own.pieces.clone(), blob: own.blob },
         Some(_) => return Err(Fault::argument("the length of a file does not change while it is uploaded")),
         None if uploads.len() >= UPLOADS_MAX => {
             return Err(Fault::rule("upload.many", "too many uploads into this are under way; wait for one of them"));
         }
-        None => Own::new(part.total),
+        None => Begun::default(),
     };
-    if part.at != own.pieces.len() {
+    if part.at != begun.pieces.len() {
         // Another tab did the work before, and took what it knew with it.
         return Err(Fault::rule("upload.gap", "tell of this upload from its first piece"));
     }
-    if own.pieces.len() + part.pieces.len() > pieces(part.total).count() {
+    if begun.pieces.len() + part.pieces.len() > pieces(part.total).count() {
         return Err(Fault::argument("an upload has more pieces than its length allows"));
     }
-    Ok(own)
+    Ok(begun)
 }
 
 /// The upload is over. One that is saved is told of until a relay has the version.
@@ -250,18 +261,22 @@ async fn tell_all(shared: &Shared, item: &Item, connection: &Connection) {
 /// Tells a relay what is new of one upload. What is refused is tried again when there is more to tell.
 async fn tell(shared: &Shared, item: &Item, connection: &Connection, id: UploadId) {
     let now = shared.effects.now();
-    let news =
-        item.uploads.own.borrow().get(&id).and_then(|own| Some((own.news_for(connection.id(), now)?, own.clone())));
-    let Some((stage, own)) = news else { return };
+    let has_news = |own: &Own| own.news_for(connection.id(), now).is_some();
+    if !item.uploads.own.borrow().get(&id).is_some_and(has_news) {
+        return;
+    }
     let Ok(by) = write::signer(shared, item, Rights::of(&[Right::Save])) else { return };
-    let state = own.reached.filter(|_| stage != Stage::Over);
-    let (root, done) = (state.map(|state| state.root), state.map_or(0, |state| state.done));
-    let time = now.max(own.signed + 1);
-    if let Some(own) = item.uploads.own.borrow_mut().get_mut(&id) {
+    let (progress, stage) = {
+        let mut uploads = item.uploads.own.borrow_mut();
+        let Some(own) = uploads.get_mut(&id) else { return };
+        let Some(stage) = own.news_for(connection.id(), now) else { return };
+        let state = own.reached.filter(|_| stage != Stage::Over);
+        let (root, done) = (state.map(|state| state.root), state.map_or(0, |state| state.done));
+        let time = now.max(own.signed + 1);
         own.told.insert(connection.id(), (stage, now));
         own.signed = time;
-    }
-    let progress = Progress { by, done, root, time, mimei: item.id, total: own.total, upload: id };
+        (Progress { by, done, root, time, mimei: item.id, total: own.total, upload: id }, stage)
+    };
     let progress = write::sign(shared, Domain::Progress, progress).await;
     let _ = calls::ask(shared, connection, Ask::Progress(alloc::boxed::Box::new(ProgressAsk { progress }))).await;
     if stage == Stage::Over {

@@ -13,7 +13,6 @@ use super::state::State;
 use super::{Item, changed, has_news};
 use crate::limits::{UPLOAD_LEASE_MS, UPLOADS_MAX};
 use crate::mimei::{Progress, Right, Signer, UploadId, check_progress};
-use crate::order;
 use crate::peer::task::Signal;
 use crate::peer::{ConnectionId, Shared, logs};
 use crate::sign::{SignKey, Signed};
@@ -119,16 +118,13 @@ pub(super) fn learn(shared: &Shared, item: &Rc<Item>, from: ConnectionId, upload
 /// The uploads of others that are under way.
 pub(super) fn shown(item: &Item, now: Millis) -> Vec<UploadView> {
     let told = item.uploads.told.borrow();
-    let mut shown: Vec<(Millis, UploadView)> = told
-        .values()
-        .filter(|told| told.holds(now))
-        .filter_map(|told| {
-            let Progress { by, done, root, total, upload, .. } = told.progress.body.clone();
-            Some((told.heard, UploadView { upload, by: by.user, device: by.device, root: root?, done, total }))
-        })
-        .collect();
-    order::sort_by_key(&mut shown, |(_, upload)| upload.upload);
-    shown.into_iter().map(|(_, upload)| upload).collect()
+    let open = told.values().filter(|told| told.holds(now));
+    open.filter_map(|told| {
+        let Progress { by, done, root, total, upload, .. } = &told.progress.body;
+        let (by, device) = (by.user, by.device);
+        Some(UploadView { upload: *upload, by, device, root: (*root)?, done: *done, total: *total })
+    })
+    .collect()
 }
 
 /// Says when what was told has run out.
