@@ -89,7 +89,10 @@ async fn log(shared: &Shared, ask: LogAsk) -> Result<Answer, Refusal> {
 pub(super) fn store_refusal(error: StoreError) -> Refusal {
     match error {
         StoreError::Conflict => Refusal::new(RefusalCode::Conflict, "something else was written first; look again"),
-        StoreError::Full => Refusal::new(RefusalCode::Full, "the relay's disk is full; nothing was stored"),
+        StoreError::Full => Refusal::new(
+            RefusalCode::Full,
+            "the relay's disk is full; what you saved stays on your device and is sent when its owner has made room",
+        ),
         // What the store said is for the log of its owner, not for the network.
         StoreError::Failed(_) => Refusal::new(RefusalCode::Store, "the relay's store failed; nothing was stored"),
     }

@@ -48,7 +48,9 @@ pub(super) async fn share(
     seed: Seed,
 ) -> Result<ItemOutcome, Fault> {
     if grant.until.is_some_and(|until| until <= shared.effects.now()) {
-        return Err(Fault::argument("the share would end before it begins; choose a later time"));
+        return Err(Fault::argument(
+            "by the clock of this device the share would end before it begins; choose a later time",
+        ));
     }
     let secret = LinkSecret::generate(&seed);
     let who: Who = match to {
