@@ -115,6 +115,21 @@ impl Person {
         }
     }
 
+    /// What an earlier command could not send is sent by this one, as it was promised then. What fails again waits on.
+    async fn send_rest(&self) {
+        let carried_out = async |command| match self.driver.command(Command::Item(command)).await {
+            Ok(Outcome::Item(outcome)) => Some(outcome),
+            _ => None,
+        };
+        let Some(ItemOutcome::Mimeis(known)) = carried_out(ItemCommand::Known).await else { return };
+        for mimei in known {
+            let Some(ItemOutcome::Item { view, .. }) = carried_out(ItemCommand::View(mimei)).await else { continue };
+            if view.is_waiting {
+                carried_out(ItemCommand::Settle { mimei }).await;
+            }
+        }
+    }
+
     /// Carries out a command about an account.
     ///
     /// # Errors
@@ -131,6 +146,9 @@ impl Person {
 
     /// Says goodbye to the relay.
     pub async fn leave(self) {
+        if self.rtc.is_some() {
+            self.send_rest().await;
+        }
         self.driver.shutdown().await;
         if let Some(rtc) = self.rtc {
             rtc.shutdown().await;
