@@ -73,11 +73,18 @@ export async function sent(page, file, wait) {
   await page.locator("[data-testid=item-sending][data-value=sent]").waitFor(wait);
 }
 
-/** Presses “Save” and returns where the browser wrote it. */
+/** Presses “Save” and returns where the browser wrote it. What the page says instead is thrown at once. */
 export async function save(page, file, wait) {
-  const saving = page.waitForEvent("download", wait);
-  await startSaving(page, file);
-  return await (await saving).path();
+  const saved = page.waitForEvent("download", wait).then((download) => download.path());
+  const [path] = await Promise.all([Promise.race([saved, problem(page, file, wait)]), startSaving(page, file)]);
+  return path;
+}
+
+/** Throws what the page says went wrong with a file. */
+async function problem(page, file, wait) {
+  const shown = entry(page, file.name).getByTestId("entry-failed");
+  await shown.waitFor(wait);
+  throw new Error(`${await shown.getAttribute("data-value")}: ${await shown.innerText()}`);
 }
 
 export const startSaving = (page, { name }) => entry(page, name).locator("[data-testid=entry-save],[data-testid=entry-fetch]").click();
