@@ -40,19 +40,25 @@ async function person(t, url) {
 /** Pieces lie in a file each. */
 const received = async (relay) => (await readdir(join(relay.data, "blocks"))).length * PIECE_BYTES;
 
-/** Runs a transfer while the memory of both sides is watched. Says how fast it was, and by how much each grew. */
+/**
+ * Runs a transfer while the memory of both sides is watched. Says how fast it was, and by how much each grew: the tab,
+ * the browser's main process, in which blobs are kept for it, and the relay.
+ */
 async function measured(t, { relay, profile, mib }, bytesMoved, transfer) {
-  const watches = [await memory.rendererOf(profile), relay.pid].map((pid) => memory.watchMemory(t, pid, bytesMoved));
+  const [main] = await memory.processesOf(profile);
+  const pids = [await memory.rendererOf(profile), main.pid, relay.pid];
+  const watches = pids.map((pid) => memory.watchMemory(t, pid, bytesMoved));
   const from = performance.now();
   const result = await transfer();
   const mibPerSecond = mib / ((performance.now() - from) / 1000);
-  const [tab, relayed] = await Promise.all(watches.map(async (watch) => memory.growth(await watch.stop())));
-  return { result, mibPerSecond, tab, relayed };
+  const [tab, browser, relayed] = await Promise.all(watches.map(async (watch) => memory.growth(await watch.stop())));
+  return { result, mibPerSecond, tab, browser, relayed };
 }
 
-function say(t, what, { mibPerSecond, tab, relayed }) {
+function say(t, what, { mibPerSecond, tab, browser, relayed }) {
   const grew = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
-  t.diagnostic(`${what}: ${mibPerSecond.toFixed(1)} MiB/s, the tab grew by ${grew(tab)}, the relay by ${grew(relayed)}`);
+  const how = `the tab grew by ${grew(tab)}, its browser by ${grew(browser)}, the relay by ${grew(relayed)}`;
+  t.diagnostic(`${what}: ${mibPerSecond.toFixed(1)} MiB/s, ${how}`);
 }
 
 function isBounded(what, { tab, relayed }) {
