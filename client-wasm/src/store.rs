@@ -1,22 +1,31 @@
-//! Rows and blocks in IndexedDB, or in memory.
+//! Rows and blocks in the browser, or in memory.
 //!
-//! Each table is an object store with binary keys, which IndexedDB compares
+//! Large blocks lie in a file, everything else in IndexedDB. Each table is an object store with binary keys, which IndexedDB compares
 //! byte by byte as our contract wants. A batch is one transaction; it commits
 //! with strict durability where the batch asks for it.
 //!
 //! It is public for the conformance suite, which runs it in a browser.
 
+mod file;
 mod indexed;
-mod lru;
+mod requests;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use mimei_core::cid::Cid;
 use mimei_core::store::{Batch, MemoryStore, Row, RowKey, Scan, StoreError};
-use web_sys::CryptoKey;
+use web_sys::{CryptoKey, DomException};
 
 use indexed::IndexedStore;
+
+fn failed(error: impl ToString) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
+fn is_full(error: &DomException) -> bool {
+    error.name() == "QuotaExceededError"
+}
 
 /// The store of one tab. Clones share it.
 #[derive(Clone)]

@@ -18,14 +18,16 @@ const again = (t, relay) => startRelay(t, { data: relay.data, listen: `127.0.0.1
 const site = await startRelay({ after });
 const small = (relay, url) => `${site.origin}/?cache=${BUDGET}&relay=${encodeURIComponent(relay.address)}${new URL(url).hash}`;
 
-/** Bytes of blocks in the page's database. */
+/** Bytes of blocks that the page keeps: small ones are in its database, of large ones their places in the file. */
 const kept = (page) =>
   page.evaluate(async () => {
     const done = (request) => new Promise((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = reject)));
     const database = await done(indexedDB.open("mimei"));
-    const blocks = await done(database.transaction("block/1").objectStore("block/1").getAll());
+    const values = (name) => done(database.transaction(name).objectStore(name).getAll());
+    const blocks = (await values("block/1")).map((block) => block.length);
+    const places = (await values("place/1")).map((place) => Number(new DataView(place.buffer, place.byteOffset).getBigUint64(8)));
     database.close();
-    return blocks.reduce((sum, block) => sum + block.length, 0);
+    return [...blocks, ...places].reduce((sum, bytes) => sum + bytes, 0);
   });
 
 async function isWhole(page, name) {
@@ -74,3 +76,37 @@ test("what no relay has yet is kept, however much it is", async (t) => {
   await files.open(reader, url);
   for (const name of NAMES) assert.ok(await isWhole(reader, name), name);
 });
+
+/** Calls `change` with the file that has large blocks, on a page of the same origin that does not use it. */
+async function changeFile(page, change) {
+  await page.goto(new URL("/.well-known/mimei", page.url()).href);
+  await page.evaluate(`(${change})(navigator.storage.getDirectory().then((root) => root.getFileHandle("mimei.blocks")))`);
+}
+
+const DAMAGES = {
+  "is gone": async (file) => (await file).remove(),
+  "was cut off": async (file) => {
+    const writable = await (await file).createWritable({ keepExistingData: true });
+    await writable.truncate(300_000);
+    await writable.close();
+  },
+  "has other bytes": async (file) => {
+    const bytes = (await (await file).getFile()).size;
+    const writable = await (await file).createWritable();
+    await writable.write(new Uint8Array(bytes).fill(7));
+    await writable.close();
+  },
+};
+
+for (const [what, damage] of Object.entries(DAMAGES)) {
+  test(`when the file with large blocks ${what}, they come again from the relay`, async (t) => {
+    const relay = await startRelay(t);
+    const author = await newPage(t, browser);
+    await demo.openOnline(author, relay.origin);
+    const url = await files.share(author, [files.file("a.bin", content("a.bin"))]);
+    await files.sent(author);
+    await changeFile(author, damage);
+    await files.open(author, url);
+    assert.ok(await isWhole(author, "a.bin"));
+  });
+}

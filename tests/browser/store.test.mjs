@@ -1,4 +1,7 @@
-/** The contract of a store (tests/conformance), on the tab's memory and IndexedDB, each case in a worker of its own. */
+/**
+ * The contract of a store (tests/conformance), on the tab's memory, on IndexedDB with large blocks in a file, and on
+ * IndexedDB alone, each case in a worker of its own.
+ */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { launch, newPage } from "./parts/browser.mjs";
@@ -26,7 +29,7 @@ async function freshPage(t) {
   return page;
 }
 
-for (const store of ["memory", "indexed"]) {
+for (const store of ["memory", "indexed", "rows"]) {
   for (const name of await page.evaluate((store) => globalThis.casesFor(store), store)) {
     test(`${store}: ${name}`, async (t) => {
       const place = name.includes("full_store") ? await freshPage(t) : page;

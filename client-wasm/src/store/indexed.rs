@@ -1,83 +1,45 @@
 use std::cell::{Cell, RefCell};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use indexed_db_futures::KeyRange;
 use indexed_db_futures::database::Database;
-use indexed_db_futures::error::{DomException, Error, OpenDbError};
 use indexed_db_futures::internals::SystemRepr;
 use indexed_db_futures::prelude::*;
 use indexed_db_futures::transaction::{Transaction, TransactionDurability, TransactionMode, TransactionOptions};
-use js_sys::Uint8Array;
 use mimei_core::cbor::Cbor;
 use mimei_core::cid::Cid;
 use mimei_core::store::{Batch, Row, RowKey, Scan, StoreError, Table};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::CryptoKey;
 
-use super::lru::{Lru, Use};
+use super::failed;
+use super::file::{BlockFile, Written};
+use super::requests::{bytes, commit, delete, js, of_error, of_open, put, range_of};
+use crate::cache::extents::Extent;
+use crate::cache::lru::{LARGE_BYTES_MIN, Lru, Use};
 
 /// Raised when a table is added; each version only adds tables.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const _: () = assert!(Table::ALL.len() == 27, "tables were added: raise the version, or old databases lack them");
 const BLOCKS: &str = "block/1";
+/// Where large blocks lie in the file: offset (8), bytes (8).
+const PLACES: &str = "place/1";
 /// When each block was used last: its bytes (8), then a number that rises (8).
 const USES: &str = "use/1";
 /// A cache that is too full is emptied to this many tenths, so that not each block has to make room.
 const KEPT_TENTHS: u64 = 9;
-/// Blocks that one transaction evicts.
-const EVICTED_AT_ONCE_MAX: usize = 1024;
+/// Blocks that one transaction deletes, but for those of a batch.
+const DELETED_AT_ONCE_MAX: usize = 1024;
 /// Uses that wait to be written with the next change; what is lost of them makes the order less exact.
 const USES_UNWRITTEN_MAX: usize = 4096;
 /// Keys of the browser's crypto, by name. They can be used and not read.
 const CRYPTO: &str = "crypto/1";
 
-fn failed(error: impl ToString) -> StoreError {
-    StoreError::Failed(error.to_string())
-}
-
-fn of_error(error: Error) -> StoreError {
-    match &error {
-        Error::DomException(DomException::Other(error)) if is_full(error) => StoreError::Full,
-        _ => failed(error),
-    }
-}
-
-fn is_full(error: &web_sys::DomException) -> bool {
-    error.name() == "QuotaExceededError"
-}
-
-/// Commits. Browsers look for room only then, and say why they did not in the transaction alone.
-async fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
-    let handle = transaction.as_sys().clone();
-    transaction.commit().await.map_err(|error| match handle.error() {
-        Some(cause) if is_full(&cause) => StoreError::Full,
-        Some(cause) => failed(format!("{}: {}", cause.name(), cause.message())),
-        None => of_error(error),
-    })
-}
-
-fn of_open(error: OpenDbError) -> StoreError {
-    match error {
-        OpenDbError::Base(error) => of_error(error),
-        other => failed(other),
-    }
-}
-
-fn js(bytes: &[u8]) -> JsValue {
-    Uint8Array::from(bytes).into()
-}
-
-/// A value or key as it comes back: keys are buffers, values arrays.
-fn bytes(value: JsValue) -> Vec<u8> {
-    match value.dyn_into::<Uint8Array>() {
-        Ok(array) => array.to_vec(),
-        Err(buffer) => Uint8Array::new(&buffer).to_vec(),
-    }
-}
-
 pub(crate) struct IndexedStore {
     database: Database,
+    /// Large blocks; where the browser has no such files, they are rows as all others.
+    file: Option<Rc<BlockFile>>,
     /// Bytes that blocks may take; none if none ever goes by itself.
     budget: Option<u64>,
     lru: RefCell<Lru>,
@@ -101,7 +63,7 @@ impl IndexedStore {
             .with_version(VERSION)
             .with_on_upgrade_needed(|_, database| {
                 let present: Vec<String> = database.object_store_names().collect();
-                for name in Table::ALL.iter().map(|table| table.name()).chain([BLOCKS, USES, CRYPTO]) {
+                for name in Table::ALL.iter().map(|table| table.name()).chain([BLOCKS, PLACES, USES, CRYPTO]) {
                     if !present.iter().any(|found| found == name) {
                         database.create_object_store(name).build()?;
                     }
@@ -110,10 +72,24 @@ impl IndexedStore {
             })
             .await
             .map_err(of_open)?;
-        let (lru, worth_it_above, read) = Default::default();
-        let mut store = Self { database, budget, lru, worth_it_above, read };
+        let (file, lru, worth_it_above, read) = Default::default();
+        let mut store = Self { database, file, budget, lru, worth_it_above, read };
+        store.file = BlockFile::open(name, async || store.places().await).await?;
+        store.forget_lost().await?;
         store.lru = RefCell::new(store.load_uses().await?);
         Ok(store)
+    }
+
+    /// Where large blocks lie, as it was kept.
+    async fn places(&self) -> Result<Vec<(Cid, Extent)>, StoreError> {
+        Ok(self.pairs(PLACES).await?.into_iter().filter_map(|(key, value)| read_place(&key, &value)).collect())
+    }
+
+    /// Deletes the rows of blocks that the file turned out not to have.
+    async fn forget_lost(&self) -> Result<(), StoreError> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let lost: Vec<Cid> = self.places().await?.iter().map(|(cid, _)| *cid).filter(|cid| !file.has(cid)).collect();
+        self.delete_blocks(&lost).await
     }
 
     /// The cache as it was left. Blocks of a time when their use was not kept count as used before all others.
@@ -128,6 +104,9 @@ impl IndexedStore {
                 vacant.insert(Use { bytes: bytes(block).len() as u64, at: 0 });
             }
         }
+        for (cid, extent) in self.file.iter().flat_map(|file| file.places()) {
+            uses.entry(cid).or_insert(Use { bytes: extent.bytes, at: 0 });
+        }
         Ok(Lru::of(uses))
     }
 
@@ -136,7 +115,13 @@ impl IndexedStore {
     }
 
     pub(super) async fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
-        let block = self.get(BLOCKS, &cid.to_bytes()).await?.map(bytes);
+        let block = match self.file.as_ref().filter(|file| file.has(cid)) {
+            Some(file) => file.block(cid)?,
+            None => self.get(BLOCKS, &cid.to_bytes()).await?.map(bytes),
+        };
+        if block.is_none() {
+            self.forget(cid);
+        }
         if block.is_some() && self.lru.borrow_mut().touch(cid).is_some() {
             let mut read = self.read.borrow_mut();
             if read.len() < USES_UNWRITTEN_MAX {
@@ -144,6 +129,12 @@ impl IndexedStore {
             }
         }
         Ok(block)
+    }
+
+    /// A block that is not there, or is damaged. Its row is overwritten by the next put, or found out again.
+    fn forget(&self, cid: &Cid) {
+        self.lru.borrow_mut().remove(cid);
+        self.remove_from_file(&[*cid]);
     }
 
     pub(super) async fn wrapping_key(&self, name: &[u8]) -> Result<Option<CryptoKey>, StoreError> {
@@ -214,19 +205,22 @@ impl IndexedStore {
     }
 
     async fn try_apply(&self, batch: &Batch, uses: &BTreeMap<Cid, Use>) -> Result<(), StoreError> {
+        let (large, small): (Vec<_>, Vec<_>) = batch.put_blocks.iter().partition(|(_, block)| self.is_for_file(block));
         let mut names: Vec<&str> = Vec::new();
         names.extend(batch.expect.iter().map(|(key, _)| key.table.name()));
         names.extend(batch.put.iter().map(|(key, _)| key.table.name()));
         names.extend(batch.delete.iter().map(|key| key.table.name()));
+        // Only what is needed: whoever reads a small block need not wait for those who write large ones.
+        names.extend((!batch.delete_blocks.is_empty() || !small.is_empty()).then_some(BLOCKS));
+        names.extend((!batch.delete_blocks.is_empty() || !large.is_empty()).then_some(PLACES));
         let has_blocks = !batch.put_blocks.is_empty() || !batch.delete_blocks.is_empty();
-        if has_blocks {
-            names.extend([BLOCKS, USES]);
-        }
+        names.extend(has_blocks.then_some(USES));
         names.sort_unstable();
         names.dedup();
         if names.is_empty() {
             return Ok(());
         }
+        let written = self.write_file(large, batch.strict)?;
         let transaction = self.write(&names, batch.strict)?;
         for (key, expected) in &batch.expect {
             let store = transaction.object_store(key.table.name()).map_err(of_error)?;
@@ -237,11 +231,49 @@ impl IndexedStore {
                 return Err(StoreError::Conflict);
             }
         }
-        change(&transaction, batch)?;
+        change_rows(&transaction, batch)?;
+        change_blocks(&transaction, &small, written.as_ref(), &batch.delete_blocks)?;
         if has_blocks {
             self.note_uses(&transaction, batch, uses)?;
         }
-        commit(transaction).await
+        commit(transaction).await?;
+        written.into_iter().for_each(Written::keep);
+        self.remove_from_file(&batch.delete_blocks);
+        Ok(())
+    }
+
+    fn is_for_file(&self, block: &[u8]) -> bool {
+        self.file.is_some() && block.len() as u64 >= LARGE_BYTES_MIN
+    }
+
+    /// Writes large blocks. What was written before a strict change is as safe as the change, so it is waited for.
+    fn write_file(&self, large: Vec<&(Cid, Vec<u8>)>, strict: bool) -> Result<Option<Written<'_>>, StoreError> {
+        let Some(file) = &self.file else { return Ok(None) };
+        let written = file.write(large)?;
+        if strict {
+            file.flush()?;
+        }
+        Ok(Some(written))
+    }
+
+    fn remove_from_file(&self, gone: &[Cid]) {
+        if let Some(file) = &self.file {
+            gone.iter().for_each(|cid| file.remove(cid));
+        }
+    }
+
+    /// Deletes blocks and what is noted of them.
+    async fn delete_blocks(&self, gone: &[Cid]) -> Result<(), StoreError> {
+        for gone in gone.chunks(DELETED_AT_ONCE_MAX) {
+            let transaction = self.write(&[BLOCKS, PLACES, USES], false)?;
+            change_blocks(&transaction, &[], None, gone)?;
+            delete(&transaction, USES, gone)?;
+            commit(transaction).await?;
+            self.remove_from_file(gone);
+            let mut lru = self.lru.borrow_mut();
+            gone.iter().for_each(|cid| lru.remove(cid));
+        }
+        Ok(())
     }
 
     /// Writes when blocks were used: those of this change, and those that were read before it.
@@ -251,18 +283,14 @@ impl IndexedStore {
         batch: &Batch,
         uses: &BTreeMap<Cid, Use>,
     ) -> Result<(), StoreError> {
-        let store = transaction.object_store(USES).map_err(of_error)?;
         let lru = self.lru.borrow();
         let read: Vec<(Cid, Use)> = self.read.take().iter().filter_map(|cid| Some((*cid, lru.get(cid)?))).collect();
         let uses = read.into_iter().chain(uses.iter().map(|(cid, used)| (*cid, *used)));
         for (cid, used) in uses {
             let value = [used.bytes.to_be_bytes(), used.at.to_be_bytes()].concat();
-            store.put(js(&value)).with_key(js(&cid.to_bytes())).without_key_type().build().map_err(of_error)?;
+            put(transaction, USES, &cid.to_bytes(), &value)?;
         }
-        for cid in &batch.delete_blocks {
-            store.delete(js(&cid.to_bytes())).build().map_err(of_error)?;
-        }
-        Ok(())
+        delete(transaction, USES, &batch.delete_blocks)
     }
 
     /// Evicts the least recently used blocks until no more than `bytes` are left, but for what no relay has yet;
@@ -272,18 +300,7 @@ impl IndexedStore {
         let unsent = unsent.iter().filter_map(|(_, cid)| Cid::from_cbor(cid).ok());
         let pinned: BTreeSet<Cid> = unsent.chain(coming.keys().copied()).collect();
         let victims = self.lru.borrow().beyond(bytes, &pinned);
-        for victims in victims.chunks(EVICTED_AT_ONCE_MAX) {
-            let transaction = self.write(&[BLOCKS, USES], false)?;
-            for name in [BLOCKS, USES] {
-                let store = transaction.object_store(name).map_err(of_error)?;
-                for cid in victims {
-                    store.delete(js(&cid.to_bytes())).build().map_err(of_error)?;
-                }
-            }
-            commit(transaction).await?;
-            let mut lru = self.lru.borrow_mut();
-            victims.iter().for_each(|cid| lru.remove(cid));
-        }
+        self.delete_blocks(&victims).await?;
         Ok(victims.len())
     }
 
@@ -331,46 +348,36 @@ fn read_use(key: &[u8], value: &[u8]) -> Option<(Cid, Use)> {
     Some((Cid::from_bytes(key).ok()?, Use { bytes: number(bytes)?, at: number(at)? }))
 }
 
-fn change(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
+fn read_place(key: &[u8], value: &[u8]) -> Option<(Cid, Extent)> {
+    let number = |part: &[u8]| part.try_into().ok().map(u64::from_be_bytes);
+    let (offset, bytes) = value.split_at_checked(8)?;
+    Some((Cid::from_bytes(key).ok()?, Extent { offset: number(offset)?, bytes: number(bytes)? }))
+}
+
+fn change_rows(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
     for (key, value) in &batch.put {
-        let store = transaction.object_store(key.table.name()).map_err(of_error)?;
-        store.put(js(value)).with_key(js(&key.key)).without_key_type().build().map_err(of_error)?;
+        put(transaction, key.table.name(), &key.key, value)?;
     }
     for key in &batch.delete {
         let store = transaction.object_store(key.table.name()).map_err(of_error)?;
         store.delete(js(&key.key)).build().map_err(of_error)?;
     }
-    if batch.put_blocks.is_empty() && batch.delete_blocks.is_empty() {
-        return Ok(());
-    }
-    let store = transaction.object_store(BLOCKS).map_err(of_error)?;
-    for (cid, block) in &batch.put_blocks {
-        store.put(js(block)).with_key(js(&cid.to_bytes())).without_key_type().build().map_err(of_error)?;
-    }
-    for cid in &batch.delete_blocks {
-        store.delete(js(&cid.to_bytes())).build().map_err(of_error)?;
-    }
     Ok(())
 }
 
-/// The keys of a scan: from the prefix, or behind the last key seen, to where the prefix ends.
-/// None if that is behind the prefix already.
-fn range_of(scan: &Scan) -> Option<KeyRange<JsValue>> {
-    let (from, open) = match &scan.after {
-        Some(after) if *after >= scan.prefix => (after, true),
-        _ => (&scan.prefix, false),
-    };
-    match prefix_end(&scan.prefix) {
-        Some(end) if *from >= end => None,
-        Some(end) => Some(KeyRange::Bound(js(from), open, js(&end), true)),
-        None => Some(KeyRange::LowerBound(js(from), open)),
+fn change_blocks(
+    transaction: &Transaction<'_>,
+    small: &[&(Cid, Vec<u8>)],
+    written: Option<&Written<'_>>,
+    gone: &[Cid],
+) -> Result<(), StoreError> {
+    for (cid, block) in small {
+        put(transaction, BLOCKS, &cid.to_bytes(), block)?;
     }
-}
-
-/// The first key behind all keys with that prefix, if there is one.
-fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != 0xff)?;
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Some(end)
+    for (cid, extent) in written.iter().flat_map(|written| written.places()) {
+        let place = [extent.offset.to_be_bytes(), extent.bytes.to_be_bytes()].concat();
+        put(transaction, PLACES, &cid.to_bytes(), &place)?;
+    }
+    delete(transaction, BLOCKS, gone)?;
+    delete(transaction, PLACES, gone)
 }

@@ -11,6 +11,8 @@ globalThis.runCase = async (store, name) => {
   const database = `case-${(started += 1)}`;
   const result = await inWorker({ store, name, database });
   indexedDB.deleteDatabase(database);
+  const files = await navigator.storage.getDirectory();
+  await files.removeEntry(`${database}.blocks`).catch(() => {}); // Memory has none.
   return result;
 };
 

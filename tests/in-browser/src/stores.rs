@@ -77,11 +77,11 @@ macro_rules! names {
     ($($case:ident)*) => { vec![$(stringify!($case).to_owned()),*] };
 }
 
-/// The names of all cases for that store, `memory` or `indexed`.
+/// The names of all cases for that store: `memory`, `indexed`, or `rows`, where the browser has no files.
 #[wasm_bindgen(js_name = storeCases)]
 pub fn store_cases(store: &str) -> Vec<String> {
     let mut names = conformance::store_cases!(names);
-    if store == "indexed" {
+    if store != "memory" {
         names.extend(conformance::lasting_store_cases!(names));
         names.extend(conformance::limited_store_cases!(names));
     }
@@ -111,7 +111,7 @@ pub async fn run_store_case(store: String, case: String, database: String, limit
     }
     match store.as_str() {
         "memory" => conformance::store_cases!(on_memory),
-        "indexed" => {
+        "indexed" | "rows" => {
             conformance::store_cases!(on_indexed);
             conformance::lasting_store_cases!(on_indexed);
             conformance::limited_store_cases!(on_indexed);

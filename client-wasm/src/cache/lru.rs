@@ -12,15 +12,15 @@ pub(crate) struct Use {
     pub(crate) at: u64,
 }
 
-/// Blocks below go only when no larger ones are left: they are the lists of folders and of pieces, without which
+/// Smaller blocks go only when no larger ones are left: they are the lists of folders and of pieces, without which
 /// nothing can be shown, and take little.
-const SMALL_BYTES: u64 = 32 << 10;
+pub(crate) const LARGE_BYTES_MIN: u64 = 32 << 10;
 
 /// Where a block stands in the order in which they go.
 type Turn = (bool, u64, Cid);
 
 fn turn(cid: &Cid, used: Use) -> Turn {
-    (used.bytes < SMALL_BYTES, used.at, *cid)
+    (used.bytes < LARGE_BYTES_MIN, used.at, *cid)
 }
 
 /// Blocks in the order of their last use.
@@ -120,7 +120,7 @@ mod tests {
             let mut gone = Vec::new();
             while left.iter().map(|(_, bytes)| bytes).sum::<u64>() > max {
                 let goes = |small: bool| {
-                    left.iter().position(|(cid, bytes)| !pinned.contains(cid) && (*bytes < SMALL_BYTES) == small)
+                    left.iter().position(|(cid, bytes)| !pinned.contains(cid) && (*bytes < LARGE_BYTES_MIN) == small)
                 };
                 let Some(at) = goes(false).or_else(|| goes(true)) else { break };
                 gone.push(left.remove(at).0);
@@ -141,7 +141,7 @@ mod tests {
             let one = cid(random(40) as u8);
             match random(4) {
                 0 => {
-                    let bytes = random(2 * SMALL_BYTES);
+                    let bytes = random(2 * LARGE_BYTES_MIN);
                     lru.insert(one, bytes);
                     model.insert(one, bytes);
                 }
@@ -156,7 +156,7 @@ mod tests {
                 }
                 _ => {
                     let pinned: BTreeSet<Cid> = (0..random(20)).map(|_| cid(random(40) as u8)).collect();
-                    let max = random(40 * SMALL_BYTES);
+                    let max = random(40 * LARGE_BYTES_MIN);
                     assert_eq!(lru.beyond(max, &pinned), model.beyond(max, &pinned));
                 }
             }
