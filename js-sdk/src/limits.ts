@@ -61,6 +61,8 @@ export const TOLD_EVERY_PIECES = 16;
 export const PIECES_AT_ONCE = 8;
 /** Pieces that are joined before the browser is given them to keep, which may be on disk: 16 MiB. */
 export const PIECES_JOINED = 64;
+/** A larger file is given to the user from disk: browsers keep a `Blob` in the memory of their main process, and give up some of 500 MiB. */
+export const BLOB_BYTES_MAX = 64 * 1024 * 1024;
 /** Reading that is paused for want of credit is tried again this often, in ms: a new day makes no event. */
 export const PAUSED_RETRY_MS = 30_000;
 /** Reading that lost its relay is tried again this often, in ms, as long as it is away: the relay may be back before the item is. */

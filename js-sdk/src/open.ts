@@ -1,5 +1,6 @@
 import { requireContext } from "./context.js";
 import { MimeiError } from "./errors.js";
+import { removeLeftovers } from "./item/disk.js";
 import { Items } from "./item/items.js";
 import { CACHE_BYTES, START_MS_MAX } from "./limits.js";
 import { me } from "./me.js";
@@ -66,6 +67,7 @@ export async function open(options: OpenOptions): Promise<Me> {
   const tab = new Tab(doors, wish);
   try {
     const identity = await inTime(tab.opened);
+    removeLeftovers().catch(() => {}); // If there are any, the next page tries again.
     const ends = new AbortController();
     const unhook = [onWakeup(() => tab.check()), onSleep(tab), () => ends.abort()];
     const streams = streamDoor(options.serviceWorker ?? WORKER_SCRIPT, ends.signal);

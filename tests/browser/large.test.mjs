@@ -42,7 +42,7 @@ const received = async (relay) => (await readdir(join(relay.data, "blocks"))).le
 
 /**
  * Runs a transfer while the memory of both sides is watched. Says how fast it was, and by how much each grew: the tab,
- * the browser's main process, in which blobs are kept for it, and the relay.
+ * the browser's main process, in which large blobs would be kept for it, and the relay.
  */
 async function measured(t, { relay, profile, mib }, bytesMoved, transfer) {
   const [main] = await memory.processesOf(profile);
@@ -61,8 +61,9 @@ function say(t, what, { mibPerSecond, tab, browser, relayed }) {
   t.diagnostic(`${what}: ${mibPerSecond.toFixed(1)} MiB/s, ${how}`);
 }
 
-function isBounded(what, { tab, relayed }) {
+function isBounded(what, { tab, browser, relayed }) {
   assert.ok(tab < TAB_GROWTH_MAX, `${what}: the tab's memory grew by ${tab} bytes`);
+  assert.ok(browser < TAB_GROWTH_MAX, `${what}: the browser's memory grew by ${browser} bytes`);
   assert.ok(relayed < RELAY_GROWTH_MAX, `${what}: the relay's memory grew by ${relayed} bytes`);
 }
 
@@ -83,7 +84,7 @@ test("what a page or its relay keeps in memory is seen, and what is only passed 
 });
 
 for (const way of WAYS) {
-  test(`by ${way} ${LARGE_MIB} MiB go up and down whole, and neither tab nor relay keeps them in memory`, async (t) => {
+  test(`by ${way} ${LARGE_MIB} MiB go up and down whole, and neither tab, browser nor relay keeps them in memory`, async (t) => {
     const file = { name: "film.bin", mib: LARGE_MIB, seed: 7 };
     const relay = await startRelay(t);
     const author = await person(t, `${relay.origin}/?way=${way}`);
@@ -105,6 +106,10 @@ for (const way of WAYS) {
     assert.equal(await large.hashOnDisk(down.result), large.hashMade(file));
     isBounded("up", up);
     isBounded("down", down);
+
+    assert.equal(await large.pagesWithDownloads(reader.page), 1);
+    await reader.page.reload();
+    while ((await large.pagesWithDownloads(reader.page)) > 0) await turn();
   });
 }
 

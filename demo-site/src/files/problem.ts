@@ -15,7 +15,7 @@ export function problemOf(thrown: unknown): Problem {
     return { code, message, hint, canPass: retry !== "never" };
   }
   if (thrown instanceof DOMException && (thrown.name === "NotReadableError" || thrown.name === "NotFoundError")) {
-    const hint = "If it is a folder, choose the files in it.";
+    const hint = "If you chose it, choose it again; if it is a folder, choose the files in it.";
     return { code: "file.unreadable", message: "The browser could not read this file.", hint, canPass: false };
   }
   return { code: "unknown", message: thrown instanceof Error ? thrown.message : String(thrown), hint: "", canPass: false };

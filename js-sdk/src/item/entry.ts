@@ -1,9 +1,11 @@
 /** The files of a version, and their bytes. */
 import type { MimeiError } from "../errors.js";
+import { BLOB_BYTES_MAX } from "../limits.js";
 import type { StreamDoor } from "../stream/door.js";
 import type { Source } from "../stream/source.js";
 import type { StreamUrl } from "../stream/streams.js";
 import type { Desk } from "../tabs/desk.js";
+import { diskFolder, onDisk } from "./disk.js";
 import { Incoming } from "./incoming.js";
 import type { Options } from "./pieces.js";
 import { Patience } from "./paused.js";
@@ -37,7 +39,10 @@ export interface UrlOptions extends Omit<Options, "onProgress"> {
 export interface Reader {
   /** Its files, by name. */
   list(): Promise<Entry[]>;
-  /** The bytes, each piece verified, under a media type from which nothing runs. */
+  /**
+   * The bytes, each piece verified, under a media type from which nothing runs. Of more than 64 MiB they lie in a file
+   * of this page on disk until the page is closed; rejects with `storage.quota` if that has no room.
+   */
   blob(entry: Entry, options?: Options): Promise<Blob>;
   /** The same piece by piece; nothing is fetched far ahead of the reader. */
   stream(entry: Entry, options?: Options): ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -66,8 +71,12 @@ function readEntry(value: unknown, ext: string): Entry {
   return { name: maybe(said["name"], text), ext, blob, length, type };
 }
 
-export function entryBlob(desk: Desk, id: string, entry: Entry, options: Options): Promise<Blob> {
-  return joined(entryPieces(desk, id, entry, options), (head) => showable(entry, head).type);
+export async function entryBlob(desk: Desk, id: string, entry: Entry, options: Options): Promise<Blob> {
+  const pieces = entryPieces(desk, id, entry, options);
+  const typeOf = (head: Uint8Array): string => showable(entry, head).type;
+  const isLarge = entry.length > BLOB_BYTES_MAX && entry.upload === undefined;
+  const folder = isLarge ? await diskFolder() : undefined;
+  return await (folder === undefined ? joined(pieces, typeOf) : onDisk(folder, entry.blob, pieces, typeOf));
 }
 
 export function entryStream(desk: Desk, id: string, entry: Entry, options: Options): ReadableStream<Uint8Array<ArrayBuffer>> {

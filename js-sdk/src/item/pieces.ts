@@ -2,6 +2,8 @@
 import { PIECE_BYTES, PIECES_AT_ONCE, PIECES_JOINED } from "../limits.js";
 import type { Paused } from "./paused.js";
 
+export type Bytes = Uint8Array<ArrayBuffer>;
+
 /** Said after each piece that is done, `done` of `total` bytes. */
 export type Progress = (done: number, total: number) => void;
 

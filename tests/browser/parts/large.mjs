@@ -89,6 +89,14 @@ async function problem(page, file, wait) {
 
 export const startSaving = (page, { name }) => entry(page, name).locator("[data-testid=entry-save],[data-testid=entry-fetch]").click();
 
+/** How many pages have files on disk that they gave to their users. */
+export function pagesWithDownloads(page) {
+  return page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("mimei-downloads");
+    return (await Array.fromAsync(folder.keys())).length;
+  });
+}
+
 /** How many bytes of it the page has fetched; what it had when it was done, then. */
 export function fetched(page, { mib }) {
   let bytes = 0;
