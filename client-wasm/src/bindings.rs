@@ -43,15 +43,16 @@ pub struct Client {
 
 #[wasm_bindgen]
 impl Client {
-    /// Opens the database, makes an identity if there is none, and starts the peer.
-    pub async fn open(options: JsValue, emit: Function) -> Result<Client, JsValue> {
+    /// Opens the database, makes an identity if there is none, and starts the peer, which says everything to `emit`.
+    /// `frame(bytes)` gives a `Uint8Array` of that length for what is sent; without it each is made anew.
+    pub async fn open(options: JsValue, emit: Function, frame: Option<Function>) -> Result<Client, JsValue> {
         let database = field(&options, "database").and_then(|name| name.as_string()).unwrap_or_default();
         let budget = field(&options, "cacheBytes").and_then(|bytes| bytes.as_f64()).map(|bytes| bytes as u64);
         let store = Store::open(&database, budget).await.map_err(Failure::from)?;
         let keys = Keys::load_or_create(&store).await?;
         let driver = Driver::start(store.clone(), keys, move |message| {
             // The host's function only posts a message; what it throws is not ours to handle.
-            let _ = emit.call1(&JsValue::NULL, &to_js(message));
+            let _ = emit.call1(&JsValue::NULL, &to_js(message, frame.as_ref()));
         });
         Ok(Self { driver, store })
     }
@@ -161,12 +162,12 @@ fn me(driver: &Driver) -> JsValue {
     ])
 }
 
-fn to_js(message: ToHost) -> JsValue {
+fn to_js(message: ToHost, frame: Option<&Function>) -> JsValue {
     match message {
         ToHost::Send { connection, bytes } => object(&[
             ("type", "send".into()),
             ("conn", (connection as f64).into()),
-            ("bytes", Uint8Array::from(bytes.as_slice()).into()),
+            ("bytes", in_frame(&bytes, frame).into()),
         ]),
         ToHost::Close { connection } => object(&[
             ("type", "close".into()),
@@ -175,6 +176,17 @@ fn to_js(message: ToHost) -> JsValue {
             ("message", "the connection was closed".into()),
         ]),
         ToHost::Event(event) => event_to_js(event),
+    }
+}
+
+fn in_frame(bytes: &[u8], frame: Option<&Function>) -> Uint8Array {
+    let array = frame.and_then(|frame| frame.call1(&JsValue::NULL, &bytes.len().into()).ok());
+    match array.and_then(|array| array.dyn_into::<Uint8Array>().ok()) {
+        Some(array) if array.length() as usize == bytes.len() => {
+            array.copy_from(bytes);
+            array
+        }
+        _ => Uint8Array::from(bytes),
     }
 }
 

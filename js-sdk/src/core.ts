@@ -1,6 +1,6 @@
 /** The page's end of the protocol: commands with answers, and the pumping of frames. */
 import { errorShape, MimeiError } from "./errors.js";
-import { CORE_CALLS_MAX, UNTAKEN_BYTES_MAX } from "./limits.js";
+import { CORE_CALLS_MAX, FRAME_BYTES_MAX, FRAMES_RETURNED, UNTAKEN_BYTES_MAX } from "./limits.js";
 import { post, readToPage } from "./protocol.js";
 import type { Line, ToPage, Trust } from "./protocol.js";
 import type { Connection } from "./transport/connection.js";
@@ -40,6 +40,8 @@ export class Core {
   readonly #waiting = new Map<number, Waiting>();
   readonly #attached = new Map<number, Attached>();
   readonly #listeners = new Map<string, Set<(data: unknown) => void>>();
+  /** Buffers of frames that are sent. */
+  #spare: ArrayBuffer[] = [];
   #lastId = 0;
   #lastConn = 0;
   #failure: MimeiError | undefined;
@@ -154,9 +156,19 @@ export class Core {
   #handleSession(message: Extract<ToPage, { type: "send" | "taken" | "session-open" }>): void {
     const attached = this.#attached.get(message.conn);
     if (attached === undefined) return;
-    if (message.type === "send") attached.connection.send(message.bytes);
+    if (message.type === "send") message.frames.forEach((frame) => this.#send(attached, frame));
     if (message.type === "taken") attached.untakenBytes -= message.bytes;
     if (message.type === "session-open") attached.events.opened(message.relay, message.trust, message.sinceMs);
+  }
+
+  /** Transports keep nothing of what they are given. */
+  #send({ connection }: Attached, frame: Uint8Array<ArrayBuffer>): void {
+    connection.send(frame);
+    if (frame.buffer.byteLength !== FRAME_BYTES_MAX) return;
+    this.#spare.push(frame.buffer);
+    if (this.#spare.length < FRAMES_RETURNED) return;
+    post(this.#line, { type: "spare", buffers: this.#spare });
+    this.#spare = [];
   }
 
   #received(conn: number, attached: Attached, bytes: Uint8Array<ArrayBuffer>): void {

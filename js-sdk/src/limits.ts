@@ -2,6 +2,12 @@
 
 /** A frame that the page passes on, in bytes: what every WebRTC stack can take as one message. */
 export const FRAME_BYTES_MAX = 64 * 1024;
+/** A smaller frame has a buffer of its own: it is cheaper to forget. */
+export const FRAME_REUSED_BYTES_MIN = 4 * 1024;
+/** Buffers of frames that are sent go back together. */
+export const FRAMES_RETURNED = 8;
+/** Buffers of frames that wait to be used again: 4 MiB, more than a connection has on its way. */
+export const FRAMES_REUSED_MAX = 64;
 /** A message from the relay, in bytes: what our session description announces as its limit. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
 /** The core hears of a transport's queue when it is at or below this many bytes, while there is still something to send. */
@@ -55,8 +61,10 @@ export const CORE_CALLS_MAX = 4 * CALLS_MAX;
 export const PIECE_BYTES = 256 * 1024;
 /** A file with fewer pieces is there at once; of others it is told how far they are: 1 MiB is a second of film. */
 export const TOLD_AFTER_PIECES = 4;
-/** Pieces between one telling and the next: 4 MiB, of which the telling itself adds about a thousandth. */
+/** Pieces between one telling and the next at the beginning, 4 MiB: what is watched meanwhile must not run dry. */
 export const TOLD_EVERY_PIECES = 16;
+/** Later a sixteenth of what is there already: whoever watches has the rest before them, and each telling has its price. */
+export const TOLD_EVERY_PART = 16;
 /** Pieces of one file that are read, sealed or fetched at once: enough to hide a round trip, 2 MiB in memory. */
 export const PIECES_AT_ONCE = 8;
 /** Pieces that are joined before the browser is given them to keep, which may be on disk: 16 MiB. */

@@ -10,8 +10,9 @@
  *  open ───────────────────────────▶
  *  ◀─────────────────────────── reply
  *  connected (a transport is open) ▶
- *  ◀── send        received ───────▶   frames, both ways, handshake first
+ *  ◀── send        received ───────▶   frames, both ways, handshake first; those of one turn go together
  *  ◀── taken       writable ───────▶   how far each has got with them
+ *  spare (buffers of sent frames) ─▶
  *  ◀── session-open | session-failed
  *  call ───────────────────────────▶
  *  ◀────────────────── reply | refused
@@ -19,7 +20,7 @@
  *  ◀── close         closed ───────▶   either side ends the connection
  * ```
  */
-import { anything, bytes, count, error, matches, text } from "./schema.js";
+import { anything, buffers, bytes, count, error, frames, matches, text } from "./schema.js";
 import type { Fields, Message } from "./schema.js";
 import { WAYS } from "./transport/connection.js";
 import type { Way } from "./transport/connection.js";
@@ -38,6 +39,7 @@ const TO_CORE = {
   received: { conn: count, bytes },
   writable: { conn: count, queuedBytes: count },
   closed: { conn: count },
+  spare: { buffers },
   call: { id: count, method: text, args: anything },
   shut: { id: count },
 } satisfies Record<string, Fields>;
@@ -45,7 +47,7 @@ const TO_CORE = {
 const TO_PAGE = {
   reply: { id: count, value: anything },
   refused: { id: count, error },
-  send: { conn: count, bytes },
+  send: { conn: count, frames },
   taken: { conn: count, bytes: count },
   close: { conn: count, error },
   "session-open": { conn: count, relay: text, trust, sinceMs: count },
@@ -72,9 +74,14 @@ export interface Line {
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
-/** Posts a message; its frame, or the piece that was read, is moved, not copied, unless it is a part of a larger buffer. */
+/**
+ * Posts a message; its frame, or the piece that was read, is moved, not copied. What arrived in a part of a larger
+ * buffer is copied; a frame to send has its buffer to itself, which may be larger.
+ */
 export function post(line: Line, message: ToCore | ToPage): void {
-  if (message.type === "send" || message.type === "received") {
+  if (message.type === "send") return line.postMessage(message, message.frames.map(({ buffer }) => buffer));
+  if (message.type === "spare") return line.postMessage(message, [...message.buffers]);
+  if (message.type === "received") {
     const frame = owned(message.bytes);
     return line.postMessage({ ...message, bytes: frame }, [frame.buffer]);
   }

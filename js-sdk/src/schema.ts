@@ -13,6 +13,9 @@ export const text = (value: unknown): value is string => typeof value === "strin
 export const count = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 export const bytes = (value: unknown): value is Uint8Array<ArrayBuffer> =>
   value instanceof Uint8Array && value.buffer instanceof ArrayBuffer;
+export const buffers = (value: unknown): value is readonly ArrayBuffer[] =>
+  Array.isArray(value) && value.every((each) => each instanceof ArrayBuffer);
+export const frames = (value: unknown): value is readonly Uint8Array<ArrayBuffer>[] => Array.isArray(value) && value.every(bytes);
 export const anything = (_: unknown): _ is unknown => true;
 export const error = (value: unknown): value is ErrorShape =>
   isObject(value) && text(value["code"]) && text(value["message"]) && text(value["hint"]) && isRetry(value["retry"]);

@@ -2,14 +2,20 @@
  * The dedicated worker: core, store and hashing. It holds no transport, since
  * `RTCPeerConnection` does not exist in workers; frames come from the page.
  */
+import { Buffers } from "./buffers.js";
 import { errorShape, MimeiError } from "./errors.js";
-import { TAKEN_REPORT_BYTES } from "./limits.js";
+import { FRAME_BYTES_MAX, FRAME_REUSED_BYTES_MIN, FRAMES_REUSED_MAX, PIECE_BYTES, PIECES_AT_ONCE, TAKEN_REPORT_BYTES } from "./limits.js";
+import { readInto } from "./part.js";
 import { isObject, post, readToCore, readToPage } from "./protocol.js";
 import type { Line, ToCore } from "./protocol.js";
 import init, { Client } from "./wasm/client.js";
 
 const page = self as unknown as Line & { close(): void };
 const takenBytes = new Map<number, number>();
+/** Frames that this turn sends, by connection. */
+const waiting = new Map<number, Uint8Array<ArrayBuffer>[]>();
+const frames = new Buffers(FRAME_BYTES_MAX, FRAMES_REUSED_MAX);
+const pieces = new Buffers(PIECE_BYTES, PIECES_AT_ONCE);
 let client: Client | undefined;
 
 page.onmessage = ({ data }) => {
@@ -24,25 +30,42 @@ function handle(message: ToCore): void {
     case "open":
       return answer(message.id, () => start(message));
     case "call":
-      return answer(message.id, async () => opened().call(message.method, await read(message.args)));
+      return answer(message.id, () => call(message.method, message.args));
     case "shut":
       return answer(message.id, shut);
+    case "spare":
+      return message.buffers.forEach((buffer) => frames.give(buffer));
     default:
       return handleTransport(message);
   }
 }
 
-type TransportMessage = Exclude<ToCore, { id: number }>;
+type TransportMessage = Extract<ToCore, { conn: number }>;
 
-/** A part of a file is handed over unread, so that its bytes are in memory here only. */
-async function read(args: unknown): Promise<unknown> {
-  if (!isObject(args) || !(args["part"] instanceof Blob)) return args;
+/** A part of a file is handed over unread, so that its bytes are in memory here only, and in a buffer of ours. */
+async function call(method: string, args: unknown): Promise<unknown> {
+  if (!isObject(args) || !(args["part"] instanceof Blob)) return await opened().call(method, args);
+  const bytes = await read(args["part"]);
   try {
-    return { ...args, bytes: new Uint8Array(await args["part"].arrayBuffer()) };
+    return await opened().call(method, { ...args, bytes });
+  } finally {
+    pieces.give(bytes.buffer);
+  }
+}
+
+async function read(part: Blob): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readInto(pieces, part);
   } catch (cause) {
     const hint = "It may have been changed or moved since it was chosen. Choose it again.";
     throw new MimeiError("file.unreadable", "A file could not be read.", { hint, cause });
   }
+}
+
+/** The core's next frame goes into this. */
+function frame(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes < FRAME_REUSED_BYTES_MIN || bytes > FRAME_BYTES_MAX) return new Uint8Array(bytes);
+  return new Uint8Array(frames.take(), 0, bytes);
 }
 
 /** What the core refuses here ends the connection that it came from, and no other. */
@@ -68,7 +91,7 @@ function handleTransport(message: TransportMessage): void {
 
 async function start({ database, app, cacheBytes }: Extract<ToCore, { type: "open" }>): Promise<void> {
   await init();
-  client = await Client.open({ database, app, cacheBytes }, fromClient);
+  client = await Client.open({ database, app, cacheBytes }, fromClient, frame);
 }
 
 async function shut(): Promise<void> {
@@ -97,11 +120,25 @@ function countTaken(conn: number, bytes: number): void {
   if (total >= TAKEN_REPORT_BYTES) post(page, { type: "taken", conn, bytes: total });
 }
 
-/** What the wasm module says, in the words of the protocol. */
+/** What the wasm module says, in the words of the protocol. Frames wait until its turn ends: each message has its price. */
 function fromClient(said: unknown): void {
+  if (isObject(said) && said["type"] === "send") return wait(said["conn"] as number, said["bytes"] as Uint8Array<ArrayBuffer>);
+  sendWaiting();
   const message = readToPage(isObject(said) ? translated(said) : said);
   if (message === undefined) throw new TypeError(`unknown message from the core: ${kindOf(said)}`);
   post(page, message);
+}
+
+function wait(conn: number, frame: Uint8Array<ArrayBuffer>): void {
+  if (waiting.size === 0) queueMicrotask(sendWaiting);
+  const frames = waiting.get(conn) ?? [];
+  frames.push(frame);
+  waiting.set(conn, frames);
+}
+
+function sendWaiting(): void {
+  for (const [conn, frames] of waiting) post(page, { type: "send", conn, frames });
+  waiting.clear();
 }
 
 function translated(said: Record<string, unknown>): Record<string, unknown> {

@@ -48,8 +48,8 @@ function attached() {
 const error = { code: "verify.failed", message: "not the relay expected", hint: "", retry: "never" };
 
 test("messages with a missing, foreign or wrongly typed field are not read", () => {
-  assert.ok(readToPage({ type: "send", conn: 1, bytes: new Uint8Array(1) }));
-  for (const data of [null, "send", {}, { type: "send", conn: 1 }, { type: "send", conn: -1, bytes: new Uint8Array(1) }, { type: "send", conn: 1, bytes: [1] }, { type: "toString" }, { type: "session-open", conn: 1, relay: "b", trust: "sure", sinceMs: 1 }, { type: "session-open", conn: 1, relay: "b", trust: "pinned", sinceMs: 1n }]) {
+  assert.ok(readToPage({ type: "send", conn: 1, frames: [new Uint8Array(1)] }));
+  for (const data of [null, "send", {}, { type: "send", conn: 1 }, { type: "send", conn: -1, frames: [new Uint8Array(1)] }, { type: "send", conn: 1, frames: [[1]] }, { type: "toString" }, { type: "session-open", conn: 1, relay: "b", trust: "sure", sinceMs: 1 }, { type: "session-open", conn: 1, relay: "b", trust: "pinned", sinceMs: 1n }]) {
     assert.equal(readToPage(data), undefined);
   }
   assert.equal(readToCore({ type: "connected", conn: 1, way: "tcp", expect: "", localFingerprint: new Uint8Array(0), remoteFingerprint: new Uint8Array(0) }), undefined);
@@ -83,7 +83,7 @@ test("a code of a newer core is kept, not guessed", () => {
 
 test("frames go both ways, and the core hears of queue and end", () => {
   const { end, transport, say } = attached();
-  say({ type: "send", conn: 1, bytes: new Uint8Array([9]) });
+  say({ type: "send", conn: 1, frames: [new Uint8Array([9])] });
   assert.deepEqual(transport.sent, [new Uint8Array([9])]);
   transport.events.message(new Uint8Array([8]));
   transport.events.writable(0);
@@ -102,7 +102,7 @@ test("what is said of a closed connection does not reach it", () => {
   const { told, transport, session, say } = attached();
   session.close();
   say({ type: "session-open", conn: 1, relay: "b", trust: "pinned", sinceMs: 1 });
-  say({ type: "send", conn: 1, bytes: new Uint8Array(1) });
+  say({ type: "send", conn: 1, frames: [new Uint8Array(1)] });
   assert.deepEqual(told, [["ended", undefined]]);
   assert.deepEqual(transport.sent, []);
 });

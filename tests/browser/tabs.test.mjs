@@ -89,6 +89,7 @@ test("a tab that wants another way or relay has it, and leaves the others theirs
   await demo.shows(third, "relay-id", elsewhere.user);
   await demo.state(third, "online");
   assert.equal(await demo.value(first, "relay-id"), relay.user);
+  while (elsewhere.sessions().open === 0) await turn(); // The page knows first.
   assert.equal(elsewhere.sessions().open, 1);
 });
 

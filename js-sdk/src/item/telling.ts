@@ -1,6 +1,6 @@
 /** A large file on its way in: relays are told of its pieces, so that others read what is there already. */
 import { MimeiError } from "../errors.js";
-import { TOLD_AFTER_PIECES, TOLD_EVERY_PIECES } from "../limits.js";
+import { TOLD_AFTER_PIECES, TOLD_EVERY_PART, TOLD_EVERY_PIECES } from "../limits.js";
 import type { Desk } from "../tabs/desk.js";
 import { piecesOf } from "./pieces.js";
 
@@ -42,8 +42,7 @@ class Teller implements Telling {
 
   add(piece: string): void {
     this.#pieces.push(piece);
-    const due = this.#told === 0 ? TOLD_AFTER_PIECES : this.#told + TOLD_EVERY_PIECES;
-    if (this.#pieces.length >= due) void this.#tell();
+    if (this.#pieces.length >= dueAfter(this.#told)) void this.#tell();
   }
 
   async whole(): Promise<void> {
@@ -78,6 +77,11 @@ class Teller implements Telling {
   async #send(at: number, end: number): Promise<void> {
     if (at < end) await this.#desk.call("tellUpload", { ...this.#args, at, pieces: this.#pieces.slice(at, end) });
   }
+}
+
+/** With how many pieces it is told again. */
+function dueAfter(told: number): number {
+  return told === 0 ? TOLD_AFTER_PIECES : told + Math.max(TOLD_EVERY_PIECES, Math.floor(told / TOLD_EVERY_PART));
 }
 
 /** 16 random bytes. */
