@@ -1,6 +1,7 @@
 /** Tabs of one profile: one of them leads, and when it goes another one goes on. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { launch, newPage, watched } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
 import * as files from "./parts/files.mjs";
