@@ -11,6 +11,12 @@ export async function openHere(app: string): Promise<Me> {
   return me;
 }
 
+/** Leaves the relay of this page, and meets it again in a new session. */
+export function meetAgain(me: Me): void {
+  me.useRelays([]);
+  me.useRelays([chosenRelay() ?? location.origin]);
+}
+
 async function openChosen(app: string): Promise<Me> {
   const relay = chosenRelay();
   const way = chosenWay();

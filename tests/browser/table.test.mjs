@@ -66,7 +66,7 @@ test("the minute: an album, a second window, a film that plays while it comes, n
   const [beach, tent, fire, dawn] = await photos(host, ["beach.jpg", "tent.jpg", "fire.jpg", "dawn.jpg"]);
   await files.drop(host, at(host, "album"), [beach]);
   await showsAll(guest, ["beach.jpg"]);
-  const { bytes } = await film(host, { bytes: FILM_BYTES, bytesPerSecond: 1_000_000 });
+  const { bytes } = await film(host, { bytes: FILM_BYTES, bytesPerSecond: 1_000_000, isEvening: true });
   const path = join(await freshData(t), "sunset.webm");
   await writeFile(path, bytes);
   await at(host, "add").setInputFiles(path);
@@ -232,6 +232,25 @@ test("without an account the page says what an invite is, and an album still ope
   await showsAll(stranger, ["beach.jpg"]);
   assert.equal(await at(stranger, "plug").count(), 0, "who has no plug sees none");
   for (const page of [stranger, host]) assert.deepEqual(page.complaints, []);
+});
+
+test("a guest for whom nobody pays any more is told so, and it goes on when the host pays", async (t) => {
+  const relay = await startRelay(t, { welcome: NO_WELCOME });
+  const host = await newPage(t, browser);
+  await host.goto((await invite(relay, { traffic: "16M/month" })).replace("/#", "/table/#"));
+  const guest = await joined(t, relay, await at(host, "join-url").inputValue());
+  const large = { name: "large.png", mimeType: "image/png", buffer: files.noise(700_000) };
+  await at(guest, "add").setInputFiles(large);
+  const why = at(guest, "stopped-why");
+  assert.match(await why.innerText(), /^It is kept on this device: the album's owner pays for no more here: ask them to pay for more/);
+  await look(guest, "table-guest-stopped");
+  await at(host, "who-paid").locator("summary").click();
+  await at(host, "share-pay-more").click();
+  await at(host, "share-pay-more").and(host.locator(":enabled")).waitFor();
+  await at(guest, "stopped-again").click();
+  await picture(host, "large.png").waitFor();
+  await why.waitFor({ state: "detached" });
+  for (const page of [guest, host]) assert.deepEqual(page.complaints, []);
 });
 
 test("the album of this browser is there again, with the link that it had", async (t) => {
