@@ -66,6 +66,7 @@ test("the minute: an album, a second window, a film that plays while it comes, n
   const [beach, tent, fire, dawn] = await photos(host, ["beach.jpg", "tent.jpg", "fire.jpg", "dawn.jpg"]);
   await files.drop(host, at(host, "album"), [beach]);
   await showsAll(guest, ["beach.jpg"]);
+  await at(guest, "album-news").filter({ hasText: "beach.jpg has arrived." }).waitFor({ state: "attached" });
   const { bytes } = await film(host, { bytes: FILM_BYTES, bytesPerSecond: 1_000_000, isEvening: true });
   const path = join(await freshData(t), "sunset.webm");
   await writeFile(path, bytes);
@@ -96,7 +97,10 @@ test("the minute: an album, a second window, a film that plays while it comes, n
   await at(guest, "add").setInputFiles(dawn);
   await showsAll(guest, ["beach.jpg", "dawn.jpg", "sunset.webm"]);
   await waits(guest, 1);
-  assert.ok(await isSeen(guest, "beach.jpg"));
+  await at(guest, "history-slider").fill("0");
+  await showsAll(guest, ["beach.jpg"]);
+  assert.ok(await isSeen(guest, "beach.jpg"), "the past is here without a relay");
+  await at(guest, "history-now").click();
   await look(host, "table-3-unplugged-host");
   await look(guest, "table-3-unplugged-guest");
 

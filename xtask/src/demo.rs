@@ -75,14 +75,14 @@ fn table(said: &Said, plug: &Plug) -> String {
     )
 }
 
-/// Ctrl-C goes to the relay as well; a signal to this program alone is passed on by `stop`.
+/// What ends a program at a terminal ends the relay first.
 #[cfg(unix)]
 fn on_signal(ends: mpsc::Sender<End>) -> Result<(), Failure> {
     use crate::failure::OrFail;
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM]).or_fail(|| "listen for Ctrl-C".to_owned())?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).or_fail(|| "listen for Ctrl-C".to_owned())?;
     std::thread::spawn(move || {
         for _ in &mut signals {
             drop(ends.send(End::Asked));

@@ -48,7 +48,7 @@ fn page_of(path: &str) -> Cow<'_, str> {
 fn missing(path: &str) -> Response {
     // A page loads what stands beside it, and so needs the slash.
     if Site::get(&format!("{path}/{PAGE}")).is_some() {
-        return Redirect::permanent(&format!("/{path}/")).into_response();
+        return ([(header::CACHE_CONTROL, "no-cache")], Redirect::permanent(&format!("/{path}/"))).into_response();
     }
     if path == PAGE {
         let page =

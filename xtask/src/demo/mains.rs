@@ -69,6 +69,7 @@ impl Mains {
         let lines = relay.stdout.take().map(|stdout| self.read(stdout, state.turn));
         let said = lines.and_then(|lines| first_words(&lines));
         let Some(said) = said else {
+            state.turn += 1; // Whoever asked for it is told.
             end(&mut relay);
             return Err(Failure::new("The relay did not start. If the port is taken, choose another with --port."));
         };
@@ -110,6 +111,9 @@ impl Mains {
             format!("127.0.0.1:{port}").into(),
         ];
         command.args(words).stdin(Stdio::null()).stdout(Stdio::piped());
+        // Ctrl-C is for us: we end the relay in order.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command
     }
 
