@@ -5,7 +5,12 @@ import { defineConfig, loadEnv } from "vite";
 // inline, worker and wasm as files of its own origin.
 export default defineConfig(({ mode }) => ({
   plugins: [svelte()],
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: ["index.html", "table/index.html"] },
+  },
   worker: { format: "es" },
   // As source, so that the worker and the wasm file are found beside their modules.
   optimizeDeps: { exclude: ["mimei"] },

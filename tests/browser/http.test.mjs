@@ -54,9 +54,20 @@ test("the page is asked for again, its hashed files are kept", async () => {
   assert.match(file.headers.get("cache-control"), /immutable/);
 });
 
+test("a folder of the site is the page in it, and without the slash leads there", async () => {
+  const page = await get("/table/");
+  assert.equal(page.status, 200);
+  assert.match(page.headers.get("content-type"), /^text\/html/);
+  assert.equal(page.headers.get("cache-control"), "no-cache");
+  const moved = await get("/table", { redirect: "manual" });
+  assert.deepEqual([moved.status, moved.headers.get("location")], [308, "/table/"]);
+  for (const none of ["/assets", "/table/table/", "//table"]) assert.notEqual((await get(none, { redirect: "manual" })).status, 200, none);
+});
+
 test("WebAssembly has its type, so that it is compiled while it arrives", async () => {
   const page = await (await get("/")).text();
-  const script = await (await get(/src="(\/assets\/[^"]+\.js)"/.exec(page)[1])).text();
+  const scripts = [...page.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map(([, path]) => get(path).then((answer) => answer.text()));
+  const script = (await Promise.all(scripts)).join("\n");
   const worker = await (await get(/\/assets\/worker[^"'`]+\.js/.exec(script)[0])).text();
   const wasm = await get(/\/assets\/[^"'`]+\.wasm/.exec(worker)[0]);
   assert.equal(wasm.headers.get("content-type"), "application/wasm");

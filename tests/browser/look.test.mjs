@@ -1,6 +1,7 @@
 /** What a person sees: nothing sticks out, nothing is blocked, nothing is complained of. Pictures go to `shots/`. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { accessible } from "./parts/axe.mjs";
 import { launch, newPage } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
 import * as files from "./parts/files.mjs";
@@ -76,6 +77,14 @@ test("a link that cannot be opened, and text that is no link", async (t) => {
   await page.getByTestId("link-error").waitFor();
   await look(page, "not-opened");
   assert.deepEqual(page.complaints, []);
+});
+
+test("what somebody who does not see it cannot use is noticed", async (t) => {
+  const page = await newPage(t, browser);
+  await demo.openOnline(page, relay.origin);
+  await accessible(page, "as it is");
+  await page.evaluate(() => document.querySelector("main").append(document.createElement("button")));
+  await assert.rejects(accessible(page, "with a button without a name"), /button-name/);
 });
 
 test("a script that is not the site's own is blocked, and that is noticed", async (t) => {

@@ -24,6 +24,7 @@ mod tidy;
 mod wasm;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -65,6 +66,12 @@ enum Chore {
         /// Optimise as for a published package
         #[arg(long)]
         release: bool,
+        /// Where the relay keeps what it has [default: target/demo]
+        #[arg(long)]
+        data: Option<PathBuf>,
+        /// Build nothing, and run this relay program
+        #[arg(long, conflicts_with = "release")]
+        program: Option<PathBuf>,
     },
     /// Run all tests, or those whose name contains the filter
     Test {
@@ -122,7 +129,9 @@ fn run(chore: Chore) -> Result<(), Failure> {
         Chore::Wasm { tests: true, .. } => wasm::run_for_tests(&workspace),
         Chore::Wasm { release, .. } => wasm::run(&workspace, Profile::from_flag(release)),
         Chore::Site { release } => site::run(&workspace, Profile::from_flag(release)),
-        Chore::Demo { port, release } => demo::run(&workspace, port, Profile::from_flag(release)),
+        Chore::Demo { port, release, data, program } => {
+            demo::run(&workspace, demo::Options { port, profile: Profile::from_flag(release), data, program })
+        }
         Chore::Test { filter } => test::run(&workspace, filter.as_deref()),
         Chore::Check => check::run(&workspace),
         Chore::Tidy { bless: true } => tidy::bless(&workspace),

@@ -109,21 +109,6 @@ impl Run {
         let errors = String::from_utf8_lossy(&output.stderr);
         Err(Failure::new(format!("`{}` failed: {}", self.shown, errors.trim())))
     }
-
-    /// Becomes the program, so that Ctrl-C and the exit code are its own.
-    #[cfg(unix)]
-    pub(crate) fn become_it(mut self) -> Result<(), Failure> {
-        use std::os::unix::process::CommandExt;
-        println!("$ {}", self.shown);
-        let error = self.command.exec();
-        Err(Failure::new(format!("could not start `{}`: {error}", self.shown)))
-    }
-
-    /// Runs the program to its end; elsewhere a process cannot become another.
-    #[cfg(not(unix))]
-    pub(crate) fn become_it(self) -> Result<(), Failure> {
-        self.run()
-    }
 }
 
 fn show_program(program: &OsStr) -> String {

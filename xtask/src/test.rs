@@ -97,6 +97,7 @@ fn browser_tests(
         .args(files)
         .env("MIMEI_BIN", mimei)
         .env("CHROMIUM", chromium)
+        .env("MIMEI_XTASK", std::env::current_exe().or_fail(|| "find this program".to_owned())?)
         .env(skips::VARIABLE, skips.file())
         .run();
     if filter.is_none() {

@@ -1,5 +1,5 @@
 // What the numbers of an account are called on the page, and why they are what they are.
-import type { Account, Receipt } from "mimei";
+import type { Account, Lane, Receipt } from "mimei";
 import { size } from "../words";
 
 const PERIODS = new Map([[1, "a day"], [7, "a week"], [30, "a month"], [365, "a year"]]);
@@ -44,4 +44,11 @@ const RECEIPT_WORDS: Record<Receipt["reason"], string> = {
 
 export function receiptWords({ reason, amount }: Receipt): string {
   return `${size(amount)} by ${RECEIPT_WORDS[reason]}`;
+}
+
+/** Who paid for what was moved, in one sentence. */
+export function paidWords(account: Account, own: Lane | undefined, guests: number): string {
+  const mine = `${size(own?.served ?? 0)} that this browser sent and received`;
+  const theirs = guests === 0 ? "" : ` and ${size(guests)} that your guests did`;
+  return `You did: ${mine}${theirs}. It is signed for, and the relay serves you on trust, with ${size(account.available)} left of ${termsOf(account)}.`;
 }

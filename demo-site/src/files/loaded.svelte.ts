@@ -1,6 +1,6 @@
 // One file on its way to the page: shown while it loads, or when all of it is there.
 import { MimeiError, showable } from "mimei";
-import type { Entry, Item, ShownAs, StreamUrl } from "mimei";
+import type { Entry, Reader, ShownAs, StreamUrl } from "mimei";
 import { problemOf } from "./problem";
 import type { Problem } from "./problem";
 
@@ -10,6 +10,9 @@ const TEXT_BYTES_MAX = 256 * 1024;
 const WHOLE_IMAGE_BYTES_MAX = 1024 * 1024;
 /** What `showable` needs of a file without an extension. */
 const HEAD_BYTES = 16;
+
+/** What reads it: a MiMei, or one version of it. */
+export type Source = Pick<Reader, "blob" | "url">;
 
 export interface Shown {
   readonly as: ShownAs;
@@ -28,13 +31,13 @@ export class Loaded {
   problem = $state.raw<Problem>();
   /** Why it waits; none if it goes on. */
   paused = $state<string>();
-  readonly #item: Item;
+  readonly #source: Source;
   readonly #entry: Entry;
   readonly #ends = new AbortController();
   #stream: StreamUrl | undefined;
 
-  constructor(item: Item, entry: Entry) {
-    this.#item = item;
+  constructor(source: Source, entry: Entry) {
+    this.#source = source;
     this.#entry = entry;
   }
 
@@ -46,7 +49,7 @@ export class Loaded {
     this.problem = undefined;
     try {
       const { signal } = this.#ends;
-      const stream = await this.#item.url(this.#entry, { signal, onPause: this.#pause, onFailure: (why) => this.#fail(stream, why) });
+      const stream = await this.#source.url(this.#entry, { signal, onPause: this.#pause, onFailure: (why) => this.#fail(stream, why) });
       this.#stream = stream;
       this.shown = { as, url: stream.href, text: "" };
     } catch (thrown) {
@@ -63,7 +66,7 @@ export class Loaded {
     try {
       const { signal } = this.#ends;
       const onProgress = (done: number, total: number): void => void (this.progress = { done, total });
-      const blob = await this.#item.blob(this.#entry, { signal, onProgress, onPause: this.#pause });
+      const blob = await this.#source.blob(this.#entry, { signal, onProgress, onPause: this.#pause });
       const shown = await this.#show(blob);
       if (signal.aborted) return URL.revokeObjectURL(shown.url);
       this.whole = shown.url;

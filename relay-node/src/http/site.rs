@@ -1,13 +1,18 @@
 //! The demo site, embedded in the binary.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderName, StatusCode, Uri, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
 #[folder = "../demo-site/dist/"]
 #[allow_missing = true]
 struct Site;
+
+/// What a folder shows.
+const PAGE: &str = "index.html";
 
 /// Files below `assets/` have their hash in their name and never change.
 const CACHE_FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -25,11 +30,8 @@ pub(super) async fn no_stream() -> Response {
 }
 
 pub(super) async fn serve(uri: Uri) -> Response {
-    let path = match uri.path().trim_start_matches('/') {
-        "" => "index.html",
-        path => path,
-    };
-    let Some(file) = Site::get(path) else { return missing(path) };
+    let path = page_of(uri.path());
+    let Some(file) = Site::get(&path) else { return missing(&path) };
     let cache = if path.starts_with("assets/") { CACHE_FOR_EVER } else { "no-cache" };
     let kind = file.metadata.mimetype().to_owned();
     let about = [(header::CONTENT_TYPE, kind.as_str()), (header::CACHE_CONTROL, cache)];
@@ -37,11 +39,38 @@ pub(super) async fn serve(uri: Uri) -> Response {
     (about, scope, file.data.into_owned()).into_response()
 }
 
+/// The file of the site that a path names; a folder is the page in it.
+fn page_of(path: &str) -> Cow<'_, str> {
+    let path = path.trim_start_matches('/');
+    if path.is_empty() || path.ends_with('/') { format!("{path}{PAGE}").into() } else { path.into() }
+}
+
 fn missing(path: &str) -> Response {
-    if path == "index.html" {
+    // A page loads what stands beside it, and so needs the slash.
+    if Site::get(&format!("{path}/{PAGE}")).is_some() {
+        return ([(header::CACHE_CONTROL, "no-cache")], Redirect::permanent(&format!("/{path}/"))).into_response();
+    }
+    if path == PAGE {
         let page =
             "<!doctype html><title>MiMei relay</title><p>This relay runs; its binary was built without the demo site.";
         return Html(page).into_response();
     }
     (StatusCode::NOT_FOUND, "there is nothing here").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_ends_in_a_slash_names_the_page_in_that_folder() {
+        for (path, file) in [
+            ("/", "index.html"),
+            ("/table/", "table/index.html"),
+            ("/table", "table"),
+            ("/sdk/mimei-sw.js", "sdk/mimei-sw.js"),
+        ] {
+            assert_eq!(page_of(path), file);
+        }
+    }
 }

@@ -18,10 +18,11 @@ const VOID_BYTES_MIN = 9;
 
 /**
  * A film of exactly `bytes` bytes, about `bytesPerSecond` of them a second, as `{bytes, seconds}`.
- * `page` is any page of a secure context: its browser encodes the frames, each a key frame of noise.
+ * `page` is any page of a secure context: its browser encodes the frames, each a key frame of noise, or of an `evening`
+ * for those who look at pictures of tests.
  */
-export async function film(page, { bytes, bytesPerSecond = 400_000 }) {
-  const frames = (await page.evaluate(encodeNoise, { width: WIDTH, height: HEIGHT, count: FRAMES })).map((text) => Buffer.from(text, "base64"));
+export async function film(page, { bytes, bytesPerSecond = 400_000, isEvening = false }) {
+  const frames = (await page.evaluate(encodeFrames, { width: WIDTH, height: HEIGHT, count: FRAMES, isEvening })).map((text) => Buffer.from(text, "base64"));
   const mean = frames.reduce((sum, { length }) => sum + length, 0) / frames.length;
   const rate = Math.min(60, Math.max(1, Math.round(bytesPerSecond / mean)));
   return mux(frames, rate, bytes);
@@ -113,7 +114,7 @@ const text = (id, value) => element(id, Buffer.from(value, "ascii"));
 const sum = (parts) => parts.reduce((all, { length }) => all + length, 0);
 
 /** Runs in the page. */
-async function encodeNoise({ width, height, count }) {
+async function encodeFrames({ width, height, count, isEvening }) {
   const frames = [];
   const encoder = new VideoEncoder({
     output: (chunk) => {
@@ -128,13 +129,33 @@ async function encodeNoise({ width, height, count }) {
   encoder.configure({ codec: "vp8", width, height, bitrate: 4_000_000, framerate: 10 });
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d");
-  for (let at = 0; at < count; at++) {
+  const paintNoise = (at) => {
     const image = context.createImageData(width, height);
     for (let pixel = 0; pixel < image.data.length; pixel += 4) {
       const grey = Math.random() * 255;
       image.data.set([grey, (pixel / 4) % 256, at * 10, 255], pixel);
     }
     context.putImageData(image, 0, 0);
+  };
+  const paintEvening = (at) => {
+    const sky = context.createLinearGradient(0, 0, 0, height);
+    ["#1b1f4b", "#b5546b", "#f6b26b"].forEach((colour, stop) => sky.addColorStop(stop / 2, colour));
+    context.fillStyle = sky;
+    context.fillRect(0, 0, width, height);
+    context.fillStyle = "#fff4dc";
+    context.beginPath();
+    context.arc(width / 2, height * (0.4 + 0.01 * at), height * 0.13, 0, 7);
+    context.fill();
+    // Waves, of which no two frames have the same: they make the bytes.
+    for (let y = height * 0.7; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        context.fillStyle = `hsl(235 35% ${12 + Math.random() * 22}%)`;
+        context.fillRect(x, y, 1, 1);
+      }
+    }
+  };
+  for (let at = 0; at < count; at++) {
+    (isEvening ? paintEvening : paintNoise)(at);
     const frame = new VideoFrame(canvas, { timestamp: at * 100_000 });
     encoder.encode(frame, { keyFrame: true });
     frame.close();
