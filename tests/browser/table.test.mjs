@@ -21,14 +21,24 @@ const FILM_BYTES = 24_000_000;
 /** So much of the film leaves the host before the line becomes slow. */
 const BEFORE_BYTES = 12_000_000;
 
-/** Browsers themselves write failed requests into the console. */
-const complaints = (page) => page.complaints.filter((text) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection|ERR_EMPTY_RESPONSE/.test(text));
+/** Browsers themselves write failed requests into the console; whether a file was missing is seen by `noteMissing`. */
+const EXPECTED = /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket connection|ERR_EMPTY_RESPONSE|status of 404/;
+const complaints = (page) => page.complaints.filter((text) => !EXPECTED.test(text));
+
+/** A player may ask once more for a stream that was closed; everything else that is asked for is there. */
+function noteMissing(page) {
+  page.on("response", (answer) => {
+    const { pathname } = new URL(answer.url());
+    if (answer.status() === 404 && !pathname.startsWith("/~stream/")) page.complaints.push(`missing: ${pathname}`);
+  });
+  return page;
+}
 
 /** The demo, its host in the first window, and what the host's line to the relay goes through. */
 async function laid(t, { beforeBytes } = {}) {
   const run = await startDemo(t);
   const gate = beforeBytes === undefined ? undefined : await startGate(t, run.port, beforeBytes);
-  const host = await newPage(t, browser);
+  const host = noteMissing(await newPage(t, browser));
   const through = gate === undefined ? "" : `?way=ws&relay=http://localhost:${gate.port}`;
   await host.goto(run.link.replace("#", `${through}#`));
   const url = await at(host, "join-url").inputValue();
@@ -37,7 +47,7 @@ async function laid(t, { beforeBytes } = {}) {
 
 /** The second window. */
 async function joined(t, run, url) {
-  const guest = await newPage(t, browser);
+  const guest = noteMissing(await newPage(t, browser));
   await guest.goto(`${run.origin}/table/${new URL(url).hash}`);
   await at(guest, "album").waitFor();
   return guest;
