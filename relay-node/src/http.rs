@@ -1,5 +1,6 @@
 //! The relay over HTTP: signalling, WebSocket, who it is, what everyone may read, and the demo site.
 
+mod encoding;
 mod mm;
 mod security;
 mod site;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import { after, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { startRelay } from "./parts/relay.mjs";
 
 const relay = await startRelay({ after });
@@ -52,6 +53,34 @@ test("the page is asked for again, its hashed files are kept", async () => {
   assert.equal(file.status, 200);
   assert.match(file.headers.get("content-type"), /javascript/);
   assert.match(file.headers.get("cache-control"), /immutable/);
+});
+
+/** Node's `fetch` always says what it can read, and shows only what was in it. */
+function raw(path, headers) {
+  return new Promise((resolve, reject) => {
+    const request = http.get(relay.origin + path, { headers }, (answer) => {
+      const parts = [];
+      answer.on("data", (part) => parts.push(part)).on("end", () => resolve({ headers: answer.headers, bytes: Buffer.concat(parts) }));
+    });
+    request.on("error", reject);
+  });
+}
+
+test("what the page loads is as small as the browser can read it", async () => {
+  const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await (await get("/")).text());
+  const plain = await raw(script, {});
+  assert.equal(plain.headers["content-encoding"], undefined);
+  const encodings = { br: brotliDecompressSync, gzip: gunzipSync };
+  for (const [encoding, decompress] of Object.entries(encodings)) {
+    const { headers, bytes } = await raw(script, { "accept-encoding": encoding });
+    assert.equal(headers["content-encoding"], encoding);
+    assert.equal(headers["content-type"], plain.headers["content-type"]);
+    assert.match(headers.vary, /accept-encoding/i);
+    assert.ok(bytes.length < plain.bytes.length / 2, `${bytes.length} of ${plain.bytes.length} bytes`);
+    assert.deepEqual(decompress(bytes), plain.bytes);
+  }
+  const refused = await raw(script, { "accept-encoding": "br;q=0, gzip;q=0" });
+  assert.deepEqual(refused.bytes, plain.bytes);
 });
 
 test("a folder of the site is the page in it, and without the slash leads there", async () => {

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderName, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use rust_embed::RustEmbed;
+
+use super::encoding::Encoding;
 
 #[derive(RustEmbed)]
 #[folder = "../demo-site/dist/"]
@@ -29,14 +31,28 @@ pub(super) async fn no_stream() -> Response {
     (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-store")], why).into_response()
 }
 
-pub(super) async fn serve(uri: Uri) -> Response {
+pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     let path = page_of(uri.path());
     let Some(file) = Site::get(&path) else { return missing(&path) };
     let cache = if path.starts_with("assets/") { CACHE_FOR_EVER } else { "no-cache" };
     let kind = file.metadata.mimetype().to_owned();
-    let about = [(header::CONTENT_TYPE, kind.as_str()), (header::CACHE_CONTROL, cache)];
+    let about = [
+        (header::CONTENT_TYPE, kind.as_str()),
+        (header::CACHE_CONTROL, cache),
+        (header::VARY, header::ACCEPT_ENCODING.as_str()),
+    ];
     let scope = (uri.path() == SERVICE_WORKER).then_some([SCOPE]);
-    (about, scope, file.data.into_owned()).into_response()
+    let (encoding, data) = match compressed(&path, &headers) {
+        Some((encoding, data)) => (Some([(header::CONTENT_ENCODING, encoding.name())]), data),
+        None => (None, file.data),
+    };
+    (about, scope, encoding, data.into_owned()).into_response()
+}
+
+/// The file's smallest form that whoever asks can read, if there is one beside it.
+fn compressed(path: &str, headers: &HeaderMap) -> Option<(Encoding, Cow<'static, [u8]>)> {
+    Encoding::accepted(headers)
+        .find_map(|encoding| Some((encoding, Site::get(&format!("{path}{}", encoding.suffix()))?.data)))
 }
 
 /// The file of the site that a path names; a folder is the page in it.
