@@ -4,12 +4,15 @@
  */
 import { errorShape, MimeiError } from "./errors.js";
 import { TAKEN_REPORT_BYTES } from "./limits.js";
+import { fetchBlocks, readFetch } from "./fetching.js";
 import { isObject, post, readToCore, readToPage } from "./protocol.js";
 import type { Line, ToCore } from "./protocol.js";
 import init, { Client } from "./wasm/client.js";
 
 const page = self as unknown as Line & { close(): void };
 const takenBytes = new Map<number, number>();
+/** Where each connection's relay gives blocks by HTTP. */
+const blocksAt = new Map<number, string>();
 let client: Client | undefined;
 
 page.onmessage = ({ data }) => {
@@ -51,7 +54,8 @@ function handleTransport(message: TransportMessage): void {
   try {
     switch (message.type) {
       case "connected":
-        return opened().connected(conn, message.way, message.expect, message.localFingerprint, message.remoteFingerprint);
+        opened().connected(conn, message.way, message.expect, message.localFingerprint, message.remoteFingerprint);
+        return message.blocks === "" ? undefined : openWay(conn, message.blocks);
       case "received":
         opened().received(conn, message.bytes);
         return countTaken(conn, message.bytes.byteLength);
@@ -59,6 +63,7 @@ function handleTransport(message: TransportMessage): void {
         return opened().writable(conn, message.queuedBytes);
       case "closed":
         takenBytes.delete(conn);
+        blocksAt.delete(conn);
         return opened().closed(conn);
     }
   } catch (thrown) {
@@ -97,8 +102,18 @@ function countTaken(conn: number, bytes: number): void {
   if (total >= TAKEN_REPORT_BYTES) post(page, { type: "taken", conn, bytes: total });
 }
 
-/** What the wasm module says, in the words of the protocol. */
+function openWay(conn: number, url: string): void {
+  blocksAt.set(conn, url);
+  opened().fetchable(conn);
+}
+
+/** What the wasm module says, in the words of the protocol. What it wants by HTTP is fetched here. */
 function fromClient(said: unknown): void {
+  const wanted = readFetch(said);
+  if (wanted !== undefined) {
+    void fetchBlocks(blocksAt.get(wanted.conn), wanted).then(({ status, body }) => client?.fetched(wanted.job, status, body));
+    return;
+  }
   const message = readToPage(isObject(said) ? translated(said) : said);
   if (message === undefined) throw new TypeError(`unknown message from the core: ${kindOf(said)}`);
   post(page, message);
