@@ -1,7 +1,7 @@
 /**
  * B1: a file from Chromium to a relay and back, through everything: sealed, stored, verified, metered, kept by the
  * tab. Peer: a bare data channel of the same stack, over which as many bytes go to and from nowhere. Beside it the
- * same by WebSocket, and plain HTTP from the same relay.
+ * same by WebSocket, by ticket over HTTP, and plain HTTP from the same relay.
  *
  * `cargo xtask bench bulk` runs it. MIMEI_BIN, MIMEI_BARE_CHANNEL and CHROMIUM name the programs.
  */
@@ -33,11 +33,18 @@ async function scoped(work) {
   }
 }
 
-async function person(t, url) {
+/** `http: false`: the relay seems to give no blocks by HTTP. */
+async function person(t, url, { http = true } = {}) {
   const { context } = await launchProfile(t);
+  if (!http) await context.route("**/.well-known/mimei", withoutBlocks);
   const page = await watched(context.pages()[0] ?? (await context.newPage()));
   await page.goto(url);
   return page;
+}
+
+async function withoutBlocks(route) {
+  const response = await route.fetch();
+  await route.fulfill({ response, json: { ...(await response.json()), blocks: undefined } });
 }
 
 async function timed(work) {
@@ -61,11 +68,11 @@ const up = (relay, way) =>
   });
 
 /** From the click in a browser that was never here until the file is on disk. */
-const down = (url, way) =>
+const down = (url, way, how = { http: false }) =>
   scoped(async (t) => {
     const there = new URL(url);
     there.searchParams.set("way", way);
-    const page = await person(t, there.href);
+    const page = await person(t, there.href, how);
     await files.entry(page, FILE.name).waitFor();
     await demo.state(page, "online");
     return await timed(() => large.save(page, FILE, WAIT));
@@ -138,5 +145,9 @@ await scoped(async (t) => {
   await figure("B1 down by data channel, against a bare channel", () => down(url, "rtc"), () => bare(relay.origin, peer, "give"));
   await figure("up by WebSocket, against a bare channel", () => upBy("ws"), () => bare(relay.origin, peer, "take"));
   await figure("down by WebSocket, against a bare channel", () => down(url, "ws"), () => bare(relay.origin, peer, "give"));
+  const byTicket = () => down(url, "rtc", { http: true });
+  await figure("down by ticket, against plain HTTP", byTicket, () => overHttp(open));
+  await figure("down by ticket, against a bare channel", byTicket, () => bare(relay.origin, peer, "give"));
+  await figure("down by ticket, against the data channel", byTicket, () => down(url, "rtc"));
   await figure("down by data channel, against plain HTTP", () => down(url, "rtc"), () => overHttp(open));
 });

@@ -238,8 +238,8 @@ fn a_ticket_that_has_ended_is_followed_by_another() {
     film.reads_it_all();
     let both = film.seen();
     assert_eq!(both.refused, 0);
-    // The last piece is still in memory.
-    assert!(both.came > 2 * first.came - u64::from(PIECE_BYTES), "{first:?} {both:?}");
+    // The last pieces are still in memory.
+    assert!(both.came >= 2 * first.came - 2 * u64::from(PIECE_BYTES), "{first:?} {both:?}");
 }
 
 #[test]
