@@ -14,6 +14,7 @@ import { launchProfile, watched } from "../../tests/browser/parts/browser.mjs";
 import * as demo from "../../tests/browser/parts/demo.mjs";
 import * as files from "../../tests/browser/parts/files.mjs";
 import * as large from "../../tests/browser/parts/large.mjs";
+import { withoutBlocks } from "../../tests/browser/parts/no-blocks.mjs";
 import { freshData, program, startRelay } from "../../tests/browser/parts/relay.mjs";
 import { bareTransfer } from "./bare.mjs";
 
@@ -36,15 +37,10 @@ async function scoped(work) {
 /** `http: false`: the relay seems to give no blocks by HTTP. */
 async function person(t, url, { http = true } = {}) {
   const { context } = await launchProfile(t);
-  if (!http) await context.route("**/.well-known/mimei", withoutBlocks);
+  if (!http) await withoutBlocks(context);
   const page = await watched(context.pages()[0] ?? (await context.newPage()));
   await page.goto(url);
   return page;
-}
-
-async function withoutBlocks(route) {
-  const response = await route.fetch();
-  await route.fulfill({ response, json: { ...(await response.json()), blocks: undefined } });
 }
 
 async function timed(work) {

@@ -111,7 +111,7 @@ function openWay(conn: number, url: string): void {
 function fromClient(said: unknown): void {
   const wanted = readFetch(said);
   if (wanted !== undefined) {
-    void fetchBlocks(blocksAt.get(wanted.conn), wanted).then(({ status, body }) => client?.fetched(wanted.job, status, body));
+    void fetchBlocks(blocksAt.get(wanted.conn), wanted, (status, body) => client?.fetched(wanted.job, status, body));
     return;
   }
   const message = readToPage(isObject(said) ? translated(said) : said);
