@@ -1,7 +1,7 @@
 /**
  * B1: a file from Chromium to a relay and back, through everything: sealed, stored, verified, metered, kept by the
  * tab. Peer: a bare data channel of the same stack, over which as many bytes go to and from nowhere. Beside it the
- * same by WebSocket, and plain HTTP from the same relay.
+ * same by WebSocket, by ticket over HTTP, and plain HTTP from the same relay.
  *
  * `cargo xtask bench bulk` runs it. MIMEI_BIN, MIMEI_BARE_CHANNEL and CHROMIUM name the programs.
  */
@@ -14,6 +14,7 @@ import { launchProfile, watched } from "../../tests/browser/parts/browser.mjs";
 import * as demo from "../../tests/browser/parts/demo.mjs";
 import * as files from "../../tests/browser/parts/files.mjs";
 import * as large from "../../tests/browser/parts/large.mjs";
+import { withoutBlocks } from "../../tests/browser/parts/no-blocks.mjs";
 import { freshData, program, startRelay } from "../../tests/browser/parts/relay.mjs";
 import { bareTransfer } from "./bare.mjs";
 
@@ -33,8 +34,10 @@ async function scoped(work) {
   }
 }
 
-async function person(t, url) {
+/** `http: false`: the relay seems to give no blocks by HTTP. */
+async function person(t, url, { http = true } = {}) {
   const { context } = await launchProfile(t);
+  if (!http) await withoutBlocks(context);
   const page = await watched(context.pages()[0] ?? (await context.newPage()));
   await page.goto(url);
   return page;
@@ -61,11 +64,11 @@ const up = (relay, way) =>
   });
 
 /** From the click in a browser that was never here until the file is on disk. */
-const down = (url, way) =>
+const down = (url, way, how = { http: false }) =>
   scoped(async (t) => {
     const there = new URL(url);
     there.searchParams.set("way", way);
-    const page = await person(t, there.href);
+    const page = await person(t, there.href, how);
     await files.entry(page, FILE.name).waitFor();
     await demo.state(page, "online");
     return await timed(() => large.save(page, FILE, WAIT));
@@ -138,5 +141,9 @@ await scoped(async (t) => {
   await figure("B1 down by data channel, against a bare channel", () => down(url, "rtc"), () => bare(relay.origin, peer, "give"));
   await figure("up by WebSocket, against a bare channel", () => upBy("ws"), () => bare(relay.origin, peer, "take"));
   await figure("down by WebSocket, against a bare channel", () => down(url, "ws"), () => bare(relay.origin, peer, "give"));
+  const byTicket = () => down(url, "rtc", { http: true });
+  await figure("down by ticket, against plain HTTP", byTicket, () => overHttp(open));
+  await figure("down by ticket, against a bare channel", byTicket, () => bare(relay.origin, peer, "give"));
+  await figure("down by ticket, against the data channel", byTicket, () => down(url, "rtc"));
   await figure("down by data channel, against plain HTTP", () => down(url, "rtc"), () => overHttp(open));
 });

@@ -6,7 +6,9 @@ mod items;
 
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use mimei_core::cid::UserId;
-use mimei_core::peer::{Command, DeviceView, Event, Expect, Outcome, Trust};
+use mimei_core::limits::BLOCK_BYTES_MAX;
+use mimei_core::peer::{Command, DeviceView, Event, Expect, FetchError, Outcome, Trust};
+use mimei_core::wire;
 use mimei_core::wire::noise::{Binding, Transport};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -70,6 +72,21 @@ impl Client {
         };
         let transport = if way == "ws" { Transport::WebSocket } else { Transport::Rtc };
         self.driver.connected(conn as u64, Binding { transport, fingerprints }, expect);
+    }
+
+    /// Blocks may be asked for by HTTP beside this connection.
+    pub fn fetchable(&self, conn: f64) {
+        self.driver.fetchable(conn as u64);
+    }
+
+    /// What a `fetch` brought: the body of a 200, as far as it came; else the status, 0 for no answer.
+    pub fn fetched(&self, job: f64, status: u16, body: Vec<u8>) {
+        let fetched = match status {
+            200 => Ok(body),
+            400..=499 => Err(FetchError::Refused),
+            _ => Err(FetchError::Failed),
+        };
+        self.driver.fetched(job as u64, fetched);
     }
 
     /// A packet arrived.
@@ -174,6 +191,14 @@ fn to_js(message: ToHost, frame: Option<&Function>) -> JsValue {
             ("conn", (connection as f64).into()),
             ("code", "connection.closed".into()),
             ("message", "the connection was closed".into()),
+        ]),
+        ToHost::Fetch { job, connection, ticket, cids } => object(&[
+            ("type", "fetch".into()),
+            ("job", (job as f64).into()),
+            ("conn", (connection as f64).into()),
+            ("authorization", ticket.to_header().into()),
+            ("wanted", Uint8Array::from(wire::write_wanted(&cids).as_slice()).into()),
+            ("bytesMax", ((cids.len() * (BLOCK_BYTES_MAX + 4)) as f64).into()),
         ]),
         ToHost::Event(event) => event_to_js(event),
     }

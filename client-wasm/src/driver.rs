@@ -16,14 +16,15 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use js_sys::Date;
-use mimei_core::cid::UserId;
+use mimei_core::cid::{Cid, UserId};
 use mimei_core::peer::{
-    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, Input, Job, JobDone, JobId, Outcome,
-    Output, Peer, PeerConfig,
+    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, FetchError, Input, Job, JobDone,
+    JobId, Outcome, Output, Peer, PeerConfig,
 };
 use mimei_core::secret::DeviceSecrets;
 use mimei_core::sign::SignKey;
 use mimei_core::time::Millis;
+use mimei_core::wire::TicketSecret;
 use mimei_core::wire::noise::{Binding, Role};
 use wasm_bindgen_futures::spawn_local;
 
@@ -35,6 +36,7 @@ use timer::Timer;
 pub(crate) enum ToHost {
     Send { connection: ConnectionId, bytes: Vec<u8> },
     Close { connection: ConnectionId },
+    Fetch { job: JobId, connection: ConnectionId, ticket: TicketSecret, cids: Vec<Cid> },
     Event(Event),
 }
 
@@ -132,6 +134,14 @@ impl Driver {
         self.feed(Input::Connected { connection, role: Role::Dialer, binding, expect, seed });
     }
 
+    pub(crate) fn fetchable(&self, connection: ConnectionId) {
+        self.feed(Input::Fetchable { connection });
+    }
+
+    pub(crate) fn fetched(&self, job: JobId, body: Result<Vec<u8>, FetchError>) {
+        self.feed(Input::Done { job, done: JobDone::Fetched(body) });
+    }
+
     pub(crate) fn received(&self, connection: ConnectionId, bytes: Vec<u8>) {
         self.feed(Input::Received { connection, bytes });
     }
@@ -220,6 +230,9 @@ impl Driver {
             let done = JobDone::Signed(self.0.device.sign(*domain, record));
             return self.feed(Input::Done { job: id, done });
         }
+        if let Job::Fetch { connection, ticket, cids } = job {
+            return (self.0.emit)(ToHost::Fetch { job: id, connection, ticket, cids });
+        }
         let driver = self.clone();
         spawn_local(async move {
             let store = &driver.0.store;
@@ -229,6 +242,7 @@ impl Driver {
                 Job::Scan(scan) => JobDone::Rows(store.scan(&scan).await),
                 Job::Block(cid) => JobDone::Block(store.block(&cid).await),
                 Job::Apply(batch) => JobDone::Applied(store.apply(batch).await),
+                Job::Fetch { .. } => JobDone::Fetched(Err(FetchError::Failed)),
             };
             driver.feed(Input::Done { job: id, done });
         });

@@ -15,6 +15,14 @@ export interface Session {
   close(error?: MimeiError): void;
 }
 
+/** Whom a session is to meet. */
+export interface Meeting {
+  /** The relay's user id, or its origin for trust on first use. */
+  readonly expect: string;
+  /** Where it gives blocks by HTTP, if that is known and nobody on the way can listen. */
+  readonly blocks?: string | undefined;
+}
+
 export interface SessionEvents {
   /** The handshake is done: the relay is who it says. */
   opened(relay: string, trust: Trust, sinceMs: number): void;
@@ -68,8 +76,8 @@ export class Core {
     this.fail(new MimeiError("context.closed", "This MiMei client was closed."));
   }
 
-  /** Lets the core speak on an open transport. `expect` is the relay's user id, or its origin for trust on first use. */
-  attach(connection: Connection, expect: string, events: SessionEvents): Session {
+  /** Lets the core speak on an open transport. */
+  attach(connection: Connection, { expect, blocks }: Meeting, events: SessionEvents): Session {
     const conn = ++this.#lastConn;
     const attached: Attached = { connection, events, untakenBytes: 0, error: undefined };
     this.#attached.set(conn, attached);
@@ -89,6 +97,7 @@ export class Core {
       expect,
       localFingerprint: connection.localFingerprint as Uint8Array<ArrayBuffer>,
       remoteFingerprint: connection.remoteFingerprint as Uint8Array<ArrayBuffer>,
+      blocks: blocks ?? "",
     });
     return {
       conn,

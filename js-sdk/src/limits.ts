@@ -33,6 +33,10 @@ export const DISCONNECTED_MS_MAX = 5_000;
 export const SESSION_MS_MAX = 10_000;
 /** An HTTP answer of a few kilobytes, in ms. */
 export const HTTP_MS_MAX = 5_000;
+/** Buffers for answers by HTTP that are kept to be used again, 1 MiB each: as many pieces as are read of one file. */
+export const FETCHES_MAX = 8;
+/** A relay that gives blocks by HTTP and says nothing for this time, in ms, is asked over the connection. */
+export const FETCH_SILENT_MS_MAX = 10_000;
 /** A session description or a relay's self-description, in bytes. Real ones have 1 to 4 KiB. */
 export const HTTP_BYTES_MAX = 64 * 1024;
 

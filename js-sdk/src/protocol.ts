@@ -35,7 +35,7 @@ export const way = (value: unknown): value is Way => (WAYS as readonly unknown[]
 export const trust = (value: unknown): value is Trust => (TRUSTS as readonly unknown[]).includes(value);
 const TO_CORE = {
   open: { id: count, database: text, app: text, cacheBytes: count },
-  connected: { conn: count, way, expect: text, localFingerprint: bytes, remoteFingerprint: bytes },
+  connected: { conn: count, way, expect: text, localFingerprint: bytes, remoteFingerprint: bytes, blocks: text },
   received: { conn: count, bytes },
   writable: { conn: count, queuedBytes: count },
   closed: { conn: count },

@@ -4,6 +4,7 @@
  */
 import { Buffers } from "./buffers.js";
 import { errorShape, MimeiError } from "./errors.js";
+import { fetchBlocks, readFetch } from "./fetching.js";
 import { FRAME_BYTES_MAX, FRAME_REUSED_BYTES_MIN, FRAMES_REUSED_MAX, PIECE_BYTES, PIECES_AT_ONCE, TAKEN_REPORT_BYTES } from "./limits.js";
 import { readInto } from "./part.js";
 import { isObject, post, readToCore, readToPage } from "./protocol.js";
@@ -16,6 +17,8 @@ const takenBytes = new Map<number, number>();
 const waiting = new Map<number, Uint8Array<ArrayBuffer>[]>();
 const frames = new Buffers(FRAME_BYTES_MAX, FRAMES_REUSED_MAX);
 const pieces = new Buffers(PIECE_BYTES, PIECES_AT_ONCE);
+/** Where each connection's relay gives blocks by HTTP. */
+const blocksAt = new Map<number, string>();
 let client: Client | undefined;
 
 page.onmessage = ({ data }) => {
@@ -74,7 +77,8 @@ function handleTransport(message: TransportMessage): void {
   try {
     switch (message.type) {
       case "connected":
-        return opened().connected(conn, message.way, message.expect, message.localFingerprint, message.remoteFingerprint);
+        opened().connected(conn, message.way, message.expect, message.localFingerprint, message.remoteFingerprint);
+        return message.blocks === "" ? undefined : openWay(conn, message.blocks);
       case "received":
         opened().received(conn, message.bytes);
         return countTaken(conn, message.bytes.byteLength);
@@ -82,6 +86,7 @@ function handleTransport(message: TransportMessage): void {
         return opened().writable(conn, message.queuedBytes);
       case "closed":
         takenBytes.delete(conn);
+        blocksAt.delete(conn);
         return opened().closed(conn);
     }
   } catch (thrown) {
@@ -120,9 +125,22 @@ function countTaken(conn: number, bytes: number): void {
   if (total >= TAKEN_REPORT_BYTES) post(page, { type: "taken", conn, bytes: total });
 }
 
-/** What the wasm module says, in the words of the protocol. Frames wait until its turn ends: each message has its price. */
+function openWay(conn: number, url: string): void {
+  blocksAt.set(conn, url);
+  opened().fetchable(conn);
+}
+
+/**
+ * What the wasm module says, in the words of the protocol. Frames wait until its turn ends: each message has its price.
+ * What it wants by HTTP is fetched here.
+ */
 function fromClient(said: unknown): void {
   if (isObject(said) && said["type"] === "send") return wait(said["conn"] as number, said["bytes"] as Uint8Array<ArrayBuffer>);
+  const wanted = readFetch(said);
+  if (wanted !== undefined) {
+    void fetchBlocks(blocksAt.get(wanted.conn), wanted, (status, body) => client?.fetched(wanted.job, status, body));
+    return;
+  }
   sendWaiting();
   const message = readToPage(isObject(said) ? translated(said) : said);
   if (message === undefined) throw new TypeError(`unknown message from the core: ${kindOf(said)}`);

@@ -38,7 +38,7 @@ function attached() {
   const core = new Core(end);
   const transport = connection();
   const told = [];
-  const session = core.attach(transport, "", {
+  const session = core.attach(transport, { expect: "" }, {
     opened: (relay, trust, sinceMs) => told.push(["opened", relay, trust, sinceMs]),
     ended: (error) => told.push(["ended", error?.code]),
   });

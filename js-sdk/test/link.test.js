@@ -38,7 +38,7 @@ function linked(ways, targets = [A]) {
   const link = new RelayLink(
     {
       plan: async ({ origin }) => ({ expect: "relay-id", steps: [step("rtc", origin), step("ws", origin)] }),
-      attach: (connection, expect, events) => {
+      attach: (connection, { expect }, events) => {
         const session = { events, expect, ping: async () => 5, close: (error) => events.ended(error) };
         sessions.push(session);
         return session;

@@ -44,6 +44,14 @@ test("a relay's description gives whom to expect and where", () => {
   assert.equal(readRelayDescription(ORIGIN, described({ address: null })).address, undefined);
 });
 
+test("blocks come by HTTP from the relay's own origin or not at all", () => {
+  const at = (blocks) => readRelayDescription(ORIGIN, described({ blocks })).blocks;
+  assert.equal(at("/blocks"), `${ORIGIN}/blocks`);
+  for (const blocks of ["https://elsewhere.example/blocks", "//elsewhere.example/blocks", "javascript:1", "http://relay.example/blocks", 7, null, undefined]) {
+    assert.equal(at(blocks), undefined, String(blocks));
+  }
+});
+
 test("what is no relay is told apart from a relay of another version", () => {
   for (const text of ["<!doctype html>", "null", "[]", "{}", described({ user: "me" })]) {
     assert.throws(() => readRelayDescription(ORIGIN, text), { code: "relay.none" }, text);

@@ -45,6 +45,14 @@ pub const PUTS_IN_WORK_MAX: usize = 16;
 /// Blocks that are on their way in either direction for one of our own operations: enough for
 /// 50 ms of a fast line, little enough for a tab.
 pub const BLOCKS_IN_FLIGHT_MAX: usize = 12;
+/// Blocks of which one request by HTTP is for: what hides a round trip, 2 MiB of a file in memory.
+pub const FETCH_CIDS_MAX: usize = 8;
+/// How long a ticket for HTTP lives, by the clock of the relay: what a stolen one is worth.
+pub const TICKET_MS: u64 = 60_000;
+/// Bytes for which one ticket is: a minute of a slow line, a second of a fast one.
+pub const TICKET_BYTES_MAX: u64 = 64 << 20;
+/// Tickets of one session: as many MiMeis as are read at once. The oldest makes room.
+pub const TICKETS_MAX: usize = 8;
 /// MiMeis that one connection watches or has entered by link: more than a person has open.
 pub const CONNECTION_MIMEIS_MAX: usize = 1024;
 /// MiMeis in memory. One that nothing is done with is forgotten for another.

@@ -24,20 +24,20 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 pub use credit::{AccountView, Blocked, CreditCommand, CreditOutcome, CreditPolicy, NewInvite, SponsoredView, Terms};
-pub use effects::{Job, JobDone, JobId};
+pub use effects::{FetchError, Job, JobDone, JobId};
 pub use items::{
     Edit, FileEntry, ForkView, ItemCommand, ItemName, ItemOutcome, ItemView, NewFile, NewItem, ShareTo, ShareView,
     SharedWith, TipView, UploadPart, UploadView, VersionView,
 };
 
-use crate::cid::{MimeiId, UserId};
+use crate::cid::{Cid, MimeiId, UserId};
 use crate::identity::IdentityLog;
 use crate::seeded::Seed;
 use crate::sign::SignKey;
 use crate::time::Millis;
 use crate::vault::Vault;
-use crate::wire::Refusal;
 use crate::wire::noise::{Binding, Role};
+use crate::wire::{Refusal, TicketSecret};
 use connection::Connection;
 use effects::Effects;
 use items::Items;
@@ -102,6 +102,11 @@ pub enum Input {
         /// How many bytes since the last time.
         bytes: u64,
     },
+    /// Blocks may be asked for by [`Job::Fetch`] beside a connection, from now on.
+    Fetchable {
+        /// Which connection.
+        connection: ConnectionId,
+    },
     /// A transport ended.
     Closed {
         /// Which connection.
@@ -134,6 +139,13 @@ pub enum Command {
     Disconnect(ConnectionId),
     /// The devices of this user, as far as they are known here; answered by [`Outcome::Devices`].
     Devices,
+    /// A block for whoever shows a ticket of a session; answered by [`Outcome::Block`].
+    Block {
+        /// What was shown.
+        ticket: TicketSecret,
+        /// Which block.
+        cid: Cid,
+    },
     /// Something with a MiMei; answered by [`Outcome::Item`].
     Item(ItemCommand),
     /// Something with an account; answered by [`Outcome::Credit`].
@@ -152,6 +164,8 @@ pub enum Outcome {
     },
     /// The devices, the first one first.
     Devices(Vec<DeviceView>),
+    /// The block, which is counted as served.
+    Block(Vec<u8>),
     /// What a command about a MiMei led to.
     Item(ItemOutcome),
     /// What a command about an account led to.
@@ -298,6 +312,7 @@ pub(crate) struct Shared {
     pub(crate) recent: items::Recent,
     pub(crate) policy: CreditPolicy,
     pub(crate) accounts: credit::Accounts,
+    pub(crate) tickets: serve::Tickets,
 }
 
 impl Shared {
@@ -337,6 +352,7 @@ impl Peer {
             recent: items::Recent::default(),
             policy: config.credit,
             accounts: credit::Accounts::default(),
+            tickets: serve::Tickets::default(),
         });
         Self { shared, tasks: Tasks::default() }
     }
@@ -351,6 +367,7 @@ impl Peer {
             }
             Input::Received { connection, bytes } => session::received(shared, connection, bytes),
             Input::Sent { connection, bytes } => session::sent(shared, connection, bytes),
+            Input::Fetchable { connection } => session::fetchable(shared, connection),
             Input::Closed { connection } => session::closed(shared, connection),
             Input::Done { job, done } => shared.effects.done(job, done),
             Input::Command { id, command } => calls::start(shared, id, command),

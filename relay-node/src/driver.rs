@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use mimei_core::peer::{
-    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, Input, Job, JobDone, JobId, Outcome,
-    Output, Peer, PeerConfig,
+    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, FetchError, Input, Job, JobDone,
+    JobId, Outcome, Output, Peer, PeerConfig,
 };
 use mimei_core::secret::DeviceSecrets;
 use mimei_core::time::Millis;
@@ -311,6 +311,8 @@ impl Machine {
             Job::Scan(scan) => JobDone::Rows(self.store.scan(&scan)),
             Job::Block(cid) => JobDone::Block(self.store.block(&cid)),
             Job::Apply(batch) => return self.apply(id, batch),
+            // No connection here was said to have a way by HTTP.
+            Job::Fetch { .. } => JobDone::Fetched(Err(FetchError::Failed)),
         };
         self.peer.handle(now(), Input::Done { job: id, done });
     }

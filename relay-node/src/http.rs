@@ -1,5 +1,7 @@
-//! The relay over HTTP: signalling, WebSocket, who it is, what everyone may read, and the demo site.
+//! The relay over HTTP: signalling, WebSocket, who it is, blocks by ticket, what everyone may read, and the
+//! demo site.
 
+mod blocks;
 mod encoding;
 mod mm;
 mod security;
@@ -50,6 +52,7 @@ pub fn router(doors: Arc<Doors>) -> Router {
         .route("/.well-known/mimei", get(well_known))
         .route("/health", get(health))
         .route("/~stream/{*rest}", get(site::no_stream))
+        .merge(blocks::routes(doors.driver.clone()))
         .merge(mm::routes(doors.driver.clone()))
         .fallback(get(site::serve))
         .layer(DefaultBodyLimit::max(OFFER_BYTES_MAX))
@@ -105,6 +108,7 @@ async fn well_known(State(doors): Shared) -> Response {
         "address": doors.address,
         "wire": [WIRE_VERSION],
         "version": env!("CARGO_PKG_VERSION"),
+        "blocks": blocks::PATH,
     });
     ([(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"), (header::CACHE_CONTROL, "no-store")], axum::Json(body))
         .into_response()

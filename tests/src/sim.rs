@@ -14,6 +14,7 @@
 
 mod conversation;
 mod driver;
+mod http;
 mod link;
 mod memory_store;
 mod node;
@@ -21,6 +22,7 @@ mod schedule;
 mod trace;
 
 pub use conversation::{ConversationId, Dial, Tap, memory, rtc, websocket};
+pub use http::{Fetched, HttpTap};
 pub use link::Link;
 pub use memory_store::MemoryStore;
 pub use node::{Ending, NodeId, Opened, Temper};
@@ -56,6 +58,7 @@ pub struct Sim {
     link: Link,
     partitions: BTreeSet<(NodeId, NodeId)>,
     redialing: bool,
+    http: http::Http,
     trace: Trace,
     packets: u64,
 }
@@ -73,6 +76,7 @@ impl Sim {
             link,
             partitions: BTreeSet::new(),
             redialing: true,
+            http: http::Http::default(),
             trace: Trace::default(),
             packets: 0,
         }
@@ -201,6 +205,10 @@ impl Sim {
         }
     }
 
+    fn is_apart(&self, a: NodeId, b: NodeId) -> bool {
+        self.partitions.contains(&(a.min(b), a.max(b)))
+    }
+
     /// Ends a partition; what stalled goes on in its order.
     pub fn heal(&mut self, a: NodeId, b: NodeId) {
         self.trace.note(self.schedule.now_us(), format_args!("heal {a} {b}"));
@@ -218,6 +226,7 @@ impl Sim {
     pub fn crash(&mut self, node: NodeId) {
         self.trace.note(self.schedule.now_us(), format_args!("crash {node}"));
         self.nodes[node].crash();
+        self.requests_end(node);
         let ids: Vec<_> = self.conversations.iter().filter(|(_, c)| c.has(node)).map(|(id, _)| *id).collect();
         for id in ids {
             self.tear(id);
@@ -261,6 +270,7 @@ impl Sim {
             }
             Work::GiveUp(id) => self.give_up(id),
             Work::Effect { node, life, id, job } => self.effect(node, life, id, job),
+            Work::Request(request) => self.request(request),
             Work::Answer { node, life, id, done } => self.tell_life(node, life, Input::Done { job: id, done }),
             Work::Wake { node, life, at } => {
                 if self.nodes[node].takes_wake(life, at) {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mimei_core::identity::IdentityLog;
 use mimei_core::peer::{
-    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, Input, Job, JobDone, JobId, Outcome,
-    Output, Peer, PeerConfig,
+    Command, CommandError, CommandId, ConnectionId, CreditPolicy, Event, Expect, FetchError, Input, Job, JobDone,
+    JobId, Outcome, Output, Peer, PeerConfig,
 };
 use mimei_core::secret::{DeviceSecrets, RootSecrets};
 use mimei_core::time::Millis;
@@ -197,6 +197,7 @@ impl Solo {
             Job::Scan(scan) => JobDone::Rows(Ok(self.store.scan(&scan))),
             Job::Block(cid) => JobDone::Block(Ok(self.store.block(&cid))),
             Job::Apply(batch) => JobDone::Applied(self.store.apply(&batch)),
+            Job::Fetch { .. } => JobDone::Fetched(Err(FetchError::Failed)),
         }
     }
 }

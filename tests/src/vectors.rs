@@ -26,7 +26,7 @@ use mimei_core::wire::noise::{Proof, Role, SessionClaim};
 use mimei_core::wire::{
     Answer, Ask, Bye, EnterAsk, Exercise, Frame, GetAsk, Has, HaveAnswer, HaveAsk, Hello, KnownLog, LogAnswer, LogAsk,
     LogPart, LookAnswer, LookAsk, Message, Nothing, Payer, ProgressAsk, PublishAnswer, PublishAsk, PutAsk, Records,
-    Refusal, RefusalCode, Tell, packets_of,
+    Refusal, RefusalCode, Tell, TicketAnswer, TicketAsk, TicketSecret, packets_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -315,7 +315,7 @@ fn progress_of(people: &People, mimei: MimeiId, root: Option<Cid>) -> Signed<Pro
     Signed { sig: people.new.device.sign(Domain::Progress, &body.to_cbor()), body }
 }
 
-fn about_mimeis(people: &People) -> [(&'static str, Message); 13] {
+fn about_mimeis(people: &People) -> [(&'static str, Message); 15] {
     let (mimei, user) = (MimeiId::of(b"a MiMei"), people.log.user());
     let cid = Cid::of(Codec::Raw, b"a block");
     let link = people.new.device.keys().sign;
@@ -350,6 +350,17 @@ fn about_mimeis(people: &People) -> [(&'static str, Message); 13] {
         ("one of two is there", Message::Answer((6, Answer::Have(HaveAnswer { here: vec![true, false] })))),
         ("announcing a block", Message::Ask((6, Ask::Put(PutAsk { cid, mimei, payer: Payer::Asker })))),
         ("wanting a block", Message::Ask((8, Ask::Get(GetAsk { cid, mimei, payer: Payer::Sponsor })))),
+        (
+            "wanting blocks by HTTP",
+            Message::Ask((8, Ask::Ticket(TicketAsk { bytes: 64 << 20, mimei, payer: Payer::Asker }))),
+        ),
+        (
+            "a ticket for a minute",
+            Message::Answer((
+                8,
+                Answer::Ticket(TicketAnswer { ms: 60_000, secret: TicketSecret::from_bytes([0x5e; 32]) }),
+            )),
+        ),
         ("there is news", Message::Tell(Tell { mimei })),
         (
             "nothing is seen",

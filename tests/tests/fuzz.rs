@@ -42,6 +42,9 @@ each! {
     cbor: "cbor";
     typed_cbor: "typed cbor";
     messages: "message";
+    tickets: "ticket";
+    wanted_blocks: "wanted blocks";
+    fetched_blocks: "fetched blocks";
     frames: "frames";
     handshakes: "handshake";
     proofs: "proof";

@@ -6,7 +6,7 @@
  * One try, from plan to the end of its session, is a *round*. Only `#run` changes
  * the round; everything else wakes it or aborts it.
  */
-import type { Session, SessionEvents } from "../core.js";
+import type { Meeting, Session, SessionEvents } from "../core.js";
 import { MimeiError } from "../errors.js";
 import { PROBE_EVERY_MS, PROBE_MS_MAX, REACH_MS_MAX, SESSION_MS_MAX, STABLE_MS } from "../limits.js";
 import { LiveSource, whenever } from "../live.js";
@@ -21,7 +21,7 @@ import type { RelayTarget } from "./target.js";
 /** What the link needs from outside. */
 export interface LinkDoors {
   plan(target: RelayTarget, signal: AbortSignal): Promise<Plan>;
-  attach(connection: Connection, expect: string, events: SessionEvents): Session;
+  attach(connection: Connection, meeting: Meeting, events: SessionEvents): Session;
   /** In 0 to 1. */
   random(): number;
 }
@@ -124,7 +124,7 @@ export class RelayLink {
       this.#status.set(status("connecting", trying));
       const last = at === plan.steps.length - 1;
       const dialled = await this.#dial(step, trying, last, signal).catch(asError);
-      if (!(dialled instanceof MimeiError)) return await this.#hold(dialled, plan.expect, signal);
+      if (!(dialled instanceof MimeiError)) return await this.#hold(dialled, plan, signal);
       signal.throwIfAborted();
       error = dialled;
     }
@@ -139,13 +139,13 @@ export class RelayLink {
   }
 
   /** From an open transport to the end of its session. */
-  #hold(connection: Connection, expect: string, signal: AbortSignal): Promise<MimeiError> {
+  #hold(connection: Connection, meeting: Meeting, signal: AbortSignal): Promise<MimeiError> {
     return new Promise((resolve) => {
       const late = new MimeiError("network.timeout", "The relay did not finish the handshake in time.", { retry: "later" });
       let timer: ReturnType<typeof setTimeout> = setTimeout(() => session.close(late), SESSION_MS_MAX);
       let openedMs: number | undefined;
       const abort = (): void => session.close(signal.reason as MimeiError);
-      const session = this.#doors.attach(connection, expect, {
+      const session = this.#doors.attach(connection, meeting, {
         opened: (relay, trust, sinceMs) => {
           clearTimeout(timer);
           timer = setInterval(() => this.#probe(session), PROBE_EVERY_MS);

@@ -6,6 +6,7 @@ import type { Connection, Way } from "../transport/connection.js";
 import { dialRtc, dialRtcDirect } from "../transport/rtc.js";
 import type { DialOptions } from "../transport/rtc-opening.js";
 import { dialWebSocket } from "../transport/websocket.js";
+import { isTrustworthy } from "./target.js";
 import type { RelayTarget } from "./target.js";
 import { describeRelay } from "./well-known.js";
 import type { RelayDescription } from "./well-known.js";
@@ -22,6 +23,8 @@ export interface Plan {
   readonly relay?: string;
   /** The pasteable address of that relay, if it is known: links name it. */
   readonly address?: string;
+  /** Where it gives blocks by HTTP, if it says so and nobody on the way can listen. */
+  readonly blocks?: string;
   /** At least one. */
   readonly steps: readonly Step[];
 }
@@ -41,10 +44,11 @@ function planByAddress(address: RelayAddress): Plan {
 }
 
 /** Both data channels end at the same UDP port, so the second is tried only when asked for. */
-function planOwn(origin: string, { user, address }: RelayDescription, only: Way | undefined): Plan {
+function planOwn(origin: string, { user, address, blocks }: RelayDescription, only: Way | undefined): Plan {
   const channel = address === undefined || only === "rtc" ? rtc(origin) : rtcDirect(address);
   const known = address === undefined ? {} : { address: formatRelayAddress(address) };
-  return { expect: user, relay: user, ...known, steps: [channel, ws(origin)] };
+  const byHttp = blocks !== undefined && isTrustworthy(new URL(origin)) ? { blocks } : {};
+  return { expect: user, relay: user, ...known, ...byHttp, steps: [channel, ws(origin)] };
 }
 
 function narrowed(plan: Plan, only: Way | undefined): Plan {

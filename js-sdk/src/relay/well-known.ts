@@ -13,6 +13,8 @@ export interface RelayDescription {
   readonly user: string;
   /** Where its data channel is reached without HTTP; a relay may have none. */
   readonly address: RelayAddress | undefined;
+  /** Where it gives blocks for tickets; a relay may not. */
+  readonly blocks: string | undefined;
 }
 
 export async function describeRelay(origin: string, signal: AbortSignal): Promise<RelayDescription> {
@@ -33,7 +35,8 @@ export function readRelayDescription(origin: string, text: string): RelayDescrip
       hint: "Reload the page; if that does not help, update the relay.",
     });
   }
-  return { user: said["user"], address: readAddress(said["user"], said["address"]) };
+  const { user, address, blocks } = said;
+  return { user, address: readAddress(user, address), blocks: readPath(origin, blocks) };
 }
 
 function readAddress(user: string, text: unknown): RelayAddress | undefined {
@@ -43,6 +46,12 @@ function readAddress(user: string, text: unknown): RelayAddress | undefined {
   throw new MimeiError("relay.incompatible", "The address that this relay gives of itself cannot be used.", {
     retry: "later",
   });
+}
+
+/** A path at the same origin: a ticket goes to the relay that gave it, and nowhere else. */
+function readPath(origin: string, path: unknown): string | undefined {
+  const url = typeof path === "string" && URL.canParse(path, origin) ? new URL(path, origin) : undefined;
+  return url?.origin === origin ? url.href : undefined;
 }
 
 function tryParse(text: string): RelayAddress | undefined {

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use super::connection::{Connection, Reply};
 use super::task::Slot;
-use super::{Command, CommandError, CommandId, ConnectionId, DeviceView, Outcome, Output, Shared, credit, items, logs};
+use super::{
+    Command, CommandError, CommandId, ConnectionId, DeviceView, Outcome, Output, Shared, credit, items, logs, serve,
+};
 use crate::identity::Device;
 use crate::limits::{ASK_MS_MAX, ASKS_OPEN_MAX};
 use crate::order;
@@ -25,6 +27,9 @@ async fn run(shared: &Rc<Shared>, command: Command) -> Result<Outcome, CommandEr
         Command::Ping(connection) => ping(shared, connection).await,
         Command::Disconnect(connection) => disconnect(shared, connection),
         Command::Devices => devices(shared).await,
+        Command::Block { ticket, cid } => {
+            serve::by_ticket(shared, ticket, cid).await.map(Outcome::Block).map_err(CommandError::Refused)
+        }
         Command::Credit(command) => credit::run(shared, command).await.map(Outcome::Credit).map_err(CommandError::from),
         Command::Item(command) => items::run(shared, command).await.map(Outcome::Item).map_err(CommandError::from),
     }

@@ -5,13 +5,17 @@ use core::cell::{Cell, RefCell};
 
 use super::effects::Effects;
 use super::handshake::Ending;
+use super::items::Fetching;
 use super::task::{Lock, Signal, Slot};
 use super::{ConnectionId, Output};
 use crate::cid::{MimeiId, UserId};
 use crate::limits::{CONNECTION_MIMEIS_MAX, INBOX_PACKETS_MAX, UNSENT_BYTES_HIGH};
+use crate::seeded::{Seed, SeededRandom};
 use crate::sign::SignKey;
 use crate::wire::noise::{Role, Session};
 use crate::wire::{Answer, Frame, Message, Refusal, packets_of};
+
+const TICKETS_CONTEXT: &str = "mimei/session-tickets/1";
 
 /// Who the other side has proven to be.
 #[derive(Clone, Copy)]
@@ -55,16 +59,22 @@ pub(crate) struct Connection {
     watches: RefCell<BTreeMap<MimeiId, bool>>,
     /// MiMeis for which this side pays although it came by a link, because nobody else does.
     pub(super) pays_for: RefCell<BTreeSet<MimeiId>>,
+    /// What the secrets of tickets for the other side are made from.
+    pub(super) ticket_key: [u8; 32],
+    /// Blocks by HTTP beside this connection, if this side called.
+    pub(super) fetching: Fetching,
     is_dialled: Cell<bool>,
     bulk: Lock,
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, role: Role) -> Rc<Self> {
+    pub(super) fn new(id: ConnectionId, role: Role, seed: &Seed) -> Rc<Self> {
         let is_dialled = role == Role::Dialer;
         // The dialer's asks have even numbers, so that a block's number says whose ask it belongs to.
         let first = u64::from(!is_dialled);
-        Rc::new(Self { id, next_call: Cell::new(first), is_dialled: Cell::new(is_dialled), ..Self::default() })
+        let (next_call, is_dialled) = (Cell::new(first), Cell::new(is_dialled));
+        let ticket_key = SeededRandom::new(TICKETS_CONTEXT, seed).bytes();
+        Rc::new(Self { id, next_call, is_dialled, ticket_key, ..Self::default() })
     }
 
     pub(super) fn id(&self) -> ConnectionId {

@@ -7,11 +7,12 @@ use core::cell::{Cell, RefCell};
 use core::future::Future;
 
 use super::task::{Either, Schedule, Signal, Slot, race};
-use super::{Event, Output};
+use super::{ConnectionId, Event, Output};
 use crate::cid::Cid;
 use crate::sign::{Domain, Signature};
 use crate::store::{Batch, Row, RowKey, Scan, StoreError};
 use crate::time::Millis;
+use crate::wire::TicketSecret;
 
 /// Names one job between the machine and its driver.
 pub type JobId = u64;
@@ -34,6 +35,16 @@ pub enum Job {
     Block(Cid),
     /// Change the store; answered by [`JobDone::Applied`].
     Apply(Batch),
+    /// Ask the relay of a connection for blocks by HTTP, as [`crate::wire::write_wanted`] asks; answered by
+    /// [`JobDone::Fetched`], in the end.
+    Fetch {
+        /// Beside which connection.
+        connection: ConnectionId,
+        /// What to show.
+        ticket: TicketSecret,
+        /// Which blocks.
+        cids: Vec<Cid>,
+    },
 }
 
 /// What a job brought. Reads of a store that fails bring the error.
@@ -49,6 +60,17 @@ pub enum JobDone {
     Block(Result<Option<Vec<u8>>, StoreError>),
     /// Whether the change was made.
     Applied(Result<(), StoreError>),
+    /// The body of the answer as far as it came, of at most as many bytes as the blocks may have.
+    Fetched(Result<Vec<u8>, FetchError>),
+}
+
+/// Why blocks did not come by HTTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FetchError {
+    /// The relay does not serve it, or not now: a status from 400 to 499.
+    Refused,
+    /// There is no way: no answer, or none of a relay.
+    Failed,
 }
 
 /// When, and which of those that wait for the same moment.
@@ -154,6 +176,18 @@ impl Effects {
         match self.job(Job::Apply(batch)).await {
             JobDone::Applied(result) => result,
             other => unreachable!("a change was asked for, not {other:?}"),
+        }
+    }
+
+    pub(crate) async fn fetch(
+        &self,
+        connection: ConnectionId,
+        ticket: TicketSecret,
+        cids: Vec<Cid>,
+    ) -> Result<Vec<u8>, FetchError> {
+        match self.job(Job::Fetch { connection, ticket, cids }).await {
+            JobDone::Fetched(result) => result,
+            other => unreachable!("blocks were asked for, not {other:?}"),
         }
     }
 

@@ -10,6 +10,7 @@ mod announce;
 mod blocks;
 mod commands;
 mod fault;
+mod fetching;
 mod heads;
 mod merge;
 mod progress;
@@ -32,6 +33,7 @@ pub use commands::{
     SharedWith, TipView, UploadPart, UploadView, VersionView,
 };
 pub(super) use fault::Fault;
+pub(super) use fetching::Fetching;
 pub(super) use progress::{hear, told as uploads_told};
 pub(crate) use recent::Recent;
 pub(super) use state::State;

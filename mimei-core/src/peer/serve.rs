@@ -2,9 +2,12 @@
 
 mod credit;
 mod mimei;
+mod tickets;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+
+pub(super) use tickets::{Tickets, by_ticket};
 
 use super::connection::Connection;
 use super::task::Slot;
@@ -63,6 +66,7 @@ async fn serve(shared: &Shared, connection: &Connection, number: u64, ask: Ask) 
         Ask::Pay(ask) => credit::pay(shared, connection, *ask).await,
         Ask::Mandate(ask) => credit::mandate(shared, connection, *ask).await,
         Ask::Accept(ask) => credit::accept(shared, connection, ask).await,
+        Ask::Ticket(ask) => tickets::give(shared, connection, ask).await,
         Ask::Get(ask) => return mimei::get(shared, connection, ask).await.map(Served::Block),
     };
     answer.map(Served::Answer)

@@ -13,7 +13,7 @@ use crate::wire::noise::{Binding, HandshakeError, Role};
 use crate::wire::{Bye, Frame, Message, Reassembler};
 
 pub(super) fn start(shared: &Rc<Shared>, id: ConnectionId, role: Role, binding: Binding, expect: Expect, seed: Seed) {
-    let connection = Connection::new(id, role);
+    let connection = Connection::new(id, role, &seed);
     shared.connections.borrow_mut().insert(id, connection.clone());
     let task_shared = shared.clone();
     shared.effects.schedule.spawn(async move {
@@ -131,6 +131,7 @@ fn finish(shared: &Shared, connection: &Connection, ending: Ending) {
     }
     connection.end(&shared.effects);
     shared.connections.borrow_mut().remove(&connection.id);
+    shared.tickets.end(connection.id);
     credit::flush(shared);
 }
 
@@ -143,6 +144,12 @@ pub(super) fn received(shared: &Rc<Shared>, id: ConnectionId, bytes: Vec<u8>) {
 pub(super) fn sent(shared: &Shared, id: ConnectionId, bytes: u64) {
     if let Some(connection) = shared.connection(id) {
         connection.sent(&shared.effects, bytes);
+    }
+}
+
+pub(super) fn fetchable(shared: &Shared, id: ConnectionId) {
+    if let Some(connection) = shared.connection(id) {
+        connection.fetching.allow();
     }
 }
 

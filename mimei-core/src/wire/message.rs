@@ -8,6 +8,7 @@ use crate::identity::Entry;
 use crate::mimei::{AccessRecord, Genesis, Head, Progress, Version};
 use crate::record::{record, text_enum, union};
 use crate::sign::{SignKey, Signature, Signed};
+use crate::wire::{TicketAnswer, TicketAsk};
 
 record! {
     /// The first frame of each side: who this is, in proof.
@@ -322,6 +323,8 @@ union! {
         "put" => Put(PutAsk),
         /// A block, which comes in a block frame with the ask's number instead of an answer.
         "get" => Get(GetAsk),
+        /// To read blocks by HTTP.
+        "ticket" => Ticket(TicketAsk),
         /// The account.
         "credit" => Credit(Box<CreditAsk>),
         /// To take an IOU.
@@ -346,6 +349,8 @@ union! {
         "publish" => Publish(PublishAnswer),
         /// Which blocks are there.
         "have" => Have(HaveAnswer),
+        /// What to show by HTTP.
+        "ticket" => Ticket(TicketAnswer),
         /// The account.
         "credit" => Credit(Box<Statement>),
     }

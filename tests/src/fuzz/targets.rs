@@ -6,6 +6,7 @@ use mimei_core::cbor::{Bytes, Cbor, Reader, Writer};
 use mimei_core::cid::{Cid, Codec};
 use mimei_core::credit::{Invite, Iou, Line, Mandate, Prices, Receipt};
 use mimei_core::identity::{Entry, IdentityLog};
+use mimei_core::limits::FETCH_CIDS_MAX;
 use mimei_core::link::Link;
 use mimei_core::mimei::{
     AccessRecord, Contents, Genesis, Head, MediaType, PIECE_BYTES, Piece, Progress, StateKey, Version,
@@ -13,8 +14,8 @@ use mimei_core::mimei::{
 use mimei_core::seal::{Block, BlockToSeal, Epoch, Keyring};
 use mimei_core::secret::{read_recovery_file, sign_entry, sign_key_of, write_recovery_file};
 use mimei_core::sign::{Domain, Signed};
-use mimei_core::wire::Message;
 use mimei_core::wire::noise::{Proof, SessionClaim};
+use mimei_core::wire::{Message, TicketSecret, length_before, read_fetched, read_wanted, write_wanted};
 
 use super::{Form, Read, Target, corpus, nodes, sessions};
 
@@ -30,6 +31,9 @@ targets! {
     "cbor": corpus::values, values, One;
     "typed cbor": corpus::values, typed, One;
     "message": || corpus::vectors("message"), record::<Message>, One;
+    "ticket": tickets, ticket, One;
+    "wanted blocks": wanted_blocks, wanted, One;
+    "fetched blocks": fetched_blocks, fetched, Settles;
     "frames": sessions::packets, sessions::frames, Settles;
     "handshake": sessions::handshakes, sessions::handshake, One;
     "proof": || [corpus::vectors("proof"), corpus::vectors("sessionClaim")].concat(), proof, One;
@@ -49,6 +53,38 @@ targets! {
 
 fn record<T: Cbor>(input: &[u8]) -> Result<Vec<u8>, String> {
     T::from_cbor(input).map(|value| value.to_cbor()).map_err(|error| format!("{error:?}"))
+}
+
+/// Headers that show a ticket.
+fn tickets() -> Vec<Vec<u8>> {
+    [[0; 32], [0x5e; 32]].map(|secret| TicketSecret::from_bytes(secret).to_header().into_bytes()).to_vec()
+}
+
+fn ticket(input: &[u8]) -> Result<Vec<u8>, String> {
+    let text = core::str::from_utf8(input).map_err(|error| error.to_string())?;
+    let ticket = TicketSecret::from_header(text).ok_or("not a ticket")?;
+    Ok(ticket.to_header().into_bytes())
+}
+
+fn wanted_blocks() -> Vec<Vec<u8>> {
+    let cids = [Cid::of(Codec::Raw, b"one"), Cid::of(Codec::DagCbor, b"another")];
+    vec![write_wanted(&cids), write_wanted(&cids[..1])]
+}
+
+fn wanted(input: &[u8]) -> Result<Vec<u8>, String> {
+    read_wanted(input).map(|cids| write_wanted(&cids)).ok_or_else(|| "not addresses".into())
+}
+
+fn fetched_blocks() -> Vec<Vec<u8>> {
+    let long = [7; 100];
+    let whole = [&length_before(b"one")[..], b"one", &length_before(&long), &long, &length_before(b"")].concat();
+    vec![whole[..50].to_vec(), whole, vec![0, 0x10, 0, 1]]
+}
+
+/// As far as it goes.
+fn fetched(input: &[u8]) -> Result<Vec<u8>, String> {
+    let blocks = read_fetched(FETCH_CIDS_MAX, input);
+    Ok(blocks.iter().flat_map(|block| [&length_before(block)[..], block].concat()).collect())
 }
 
 /// The first of several readings that succeeds.

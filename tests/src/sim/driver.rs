@@ -63,6 +63,7 @@ impl Sim {
             Output::Job { id, job } => self.start_job(node, id, job),
             Output::Timer(at) => self.set_timer(node, at),
             Output::Outcome { id, outcome } => {
+                let Some(outcome) = self.outcome_of_request(node, id, outcome) else { return };
                 let earlier = self.nodes[node].outcomes.insert(id, outcome);
                 assert_eq!(earlier, None, "command {id} ended twice");
             }
@@ -96,8 +97,13 @@ impl Sim {
         if belongings.life() != life || !belongings.runs() {
             return;
         }
+        let job = match job {
+            Job::Fetch { connection, ticket, cids } => return self.fetch((node, life, id), connection, ticket, cids),
+            job => job,
+        };
         let fault = belongings.store_fault();
         let done = match (job, fault) {
+            (Job::Fetch { .. }, _) => unreachable!("it was taken above"),
             (Job::Sign { domain, record }, _) => JobDone::Signed(belongings.device().sign(domain, &record)),
             (Job::Row(_), Some(error)) => JobDone::Row(Err(error)),
             (Job::Row(key), None) => JobDone::Row(Ok(belongings.store.row(&key))),

@@ -55,6 +55,14 @@ impl MemoryStore {
         self.now.blocks.get(cid).cloned()
     }
 
+    /// Throws all blocks away, as a cache may.
+    pub fn forget_blocks(&mut self) {
+        for contents in [&mut self.now, &mut self.durable] {
+            contents.blocks.clear();
+        }
+        self.undurable.iter_mut().for_each(|batch| batch.put_blocks.clear());
+    }
+
     /// Everything that is kept, one behind the other: to search for what must not be there.
     pub fn dump(&self) -> Vec<u8> {
         let rows = self.now.rows.iter().flat_map(|(key, value)| [key.key.as_slice(), value]);

@@ -4,6 +4,7 @@ use mimei_core::peer::{Job, JobDone, JobId};
 use mimei_core::wire::noise::Role;
 
 use super::conversation::{ConversationId, Dial, Parcel};
+use super::http::Request;
 use super::node::{Life, NodeId};
 
 /// Something that will happen.
@@ -15,6 +16,7 @@ pub(super) enum Work {
     Gone { node: NodeId, life: Life, conversation: ConversationId },
     GiveUp(ConversationId),
     Effect { node: NodeId, life: Life, id: JobId, job: Job },
+    Request(Request),
     Answer { node: NodeId, life: Life, id: JobId, done: JobDone },
     Wake { node: NodeId, life: Life, at: u64 },
     Redial(Dial),

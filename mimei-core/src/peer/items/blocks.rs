@@ -248,6 +248,12 @@ pub(super) async fn block(shared: &Shared, cid: &Cid) -> Result<Option<Vec<u8>>,
     }
 }
 
+/// Opens a block that is not here, over the connection to a relay.
+pub(super) async fn ask(shared: &Shared, item: &Item, connection: &Connection, cid: Cid) -> Result<OpenBlock, Fault> {
+    let wanted = want(shared, item, connection, cid).await?;
+    arrived(shared, item, connection, wanted).await.map(|(_, block)| block)
+}
+
 /// A block that was asked for.
 struct Wanted {
     cid: Cid,
@@ -290,7 +296,7 @@ async fn arrived(
 }
 
 /// Keeps what a relay gave. Reading goes on meanwhile, and without it.
-async fn cache(shared: &Shared, cid: Cid, bytes: Vec<u8>) {
+pub(super) async fn cache(shared: &Shared, cid: Cid, bytes: Vec<u8>) {
     shared.recent.keep_block(cid, bytes.clone());
     let batch = Batch { put_blocks: [(cid, bytes)].into(), ..Batch::default() };
     if !shared.recent.begin_unawaited() {
@@ -305,7 +311,7 @@ async fn cache(shared: &Shared, cid: Cid, bytes: Vec<u8>) {
 }
 
 /// A connected relay that has the MiMei, or one that has not said yet whether it has.
-async fn source(shared: &Shared, item: &Item) -> Result<Rc<Connection>, Fault> {
+pub(super) async fn source(shared: &Shared, item: &Item) -> Result<Rc<Connection>, Fault> {
     item.sources.borrow_mut().retain(|id| shared.connection(*id).is_some());
     let is_open = |connection: &Rc<Connection>| connection.remote().is_some();
     let known = item.sources.borrow().iter().find_map(|id| shared.connection(*id).filter(is_open));

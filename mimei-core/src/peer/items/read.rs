@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::Item;
-use super::blocks::{self, Nodes};
+use super::blocks::Nodes;
 use super::commands::{FileEntry, ForkView, ItemOutcome, ItemView, ShareView, SharedWith, TipView, VersionView};
 use super::fault::Fault;
-use super::progress;
+use super::{fetching, progress};
 use crate::cid::{Cid, MimeiId, VersionId};
 use crate::limits::SCAN_ROWS_MAX;
 use crate::link::At;
@@ -211,8 +211,7 @@ pub(super) async fn piece(shared: &Shared, item: &Item, contents: Contents, offs
         }
         piece.cid
     };
-    let opened = blocks::fetch(shared, item, &[cid]).await?;
-    let body = opened.into_iter().next().map(|(_, block)| block.body).ok_or_else(Fault::offline)?;
+    let body = fetching::piece(shared, item, cid, !contents.is_one_piece()).await?.body;
     if body.len() as u64 != u64::from(length) {
         return Err(Fault::verify("a piece has another length than the file says"));
     }

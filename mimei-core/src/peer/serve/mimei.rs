@@ -165,16 +165,29 @@ pub(super) async fn put(
 }
 
 pub(super) async fn get(shared: &Shared, connection: &Connection, ask: GetAsk) -> Result<Vec<u8>, Refusal> {
-    let (item, rights) = visible(shared, connection, &ask.mimei).await?;
-    if !rights.has(Right::Read) {
-        return Err(Refusal::new(RefusalCode::Denied, "you may not read this"));
-    }
+    let (item, block) = block(shared, connection, &ask).await?;
+    credit::charge(shared, connection, &item, ask.payer, true, block.len() as u64).await?;
+    Ok(block)
+}
+
+/// The MiMei, if the other side may read it.
+pub(super) async fn readable(shared: &Shared, connection: &Connection, mimei: &MimeiId) -> Result<Rc<Item>, Refusal> {
+    let (item, rights) = visible(shared, connection, mimei).await?;
+    if rights.has(Right::Read) { Ok(item) } else { Err(Refusal::new(RefusalCode::Denied, "you may not read this")) }
+}
+
+/// A block that the other side may read, before anybody pays for it.
+pub(super) async fn block(
+    shared: &Shared,
+    connection: &Connection,
+    ask: &GetAsk,
+) -> Result<(Rc<Item>, Vec<u8>), Refusal> {
+    let item = readable(shared, connection, &ask.mimei).await?;
     let block = items::serve(shared, &item, &ask.cid).await.map_err(store_refusal)?;
     let block =
         block.ok_or_else(|| Refusal::new(RefusalCode::NotFound, "that block is not a part of this MiMei here"))?;
     if credit::is_blocked(shared, Blocked::Block(ask.cid)) {
         return Err(blocked());
     }
-    credit::charge(shared, connection, &item, ask.payer, true, block.len() as u64).await?;
-    Ok(block)
+    Ok((item, block))
 }
