@@ -21,6 +21,7 @@
  * ```
  */
 import { anything, buffers, bytes, count, error, frames, matches, text } from "./schema.js";
+import { isObject } from "./schema.js";
 import type { Fields, Message } from "./schema.js";
 import { WAYS } from "./transport/connection.js";
 import type { Way } from "./transport/connection.js";
@@ -80,6 +81,7 @@ export interface Line {
  */
 export function post(line: Line, message: ToCore | ToPage): void {
   if (message.type === "send") return line.postMessage(message, message.frames.map(({ buffer }) => buffer));
+  if (message.type === "call") return postCall(line, message);
   if (message.type === "spare") return line.postMessage(message, [...message.buffers]);
   if (message.type === "received") {
     const frame = owned(message.bytes);
@@ -90,6 +92,15 @@ export function post(line: Line, message: ToCore | ToPage): void {
     return line.postMessage({ ...message, value: piece }, [piece.buffer]);
   }
   line.postMessage(message, []);
+}
+
+/** An array for the answer is moved there and back. One that was given away before, as when a call is made again, is left out. */
+function postCall(line: Line, message: Extract<ToCore, { type: "call" }>): void {
+  const { args } = message;
+  if (!isObject(args) || !bytes(args["into"])) return line.postMessage(message, []);
+  const { into, ...rest } = args;
+  if (into.buffer.byteLength > 0) line.postMessage(message, [into.buffer]);
+  else line.postMessage({ ...message, args: rest }, []);
 }
 
 function owned(part: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

@@ -21,6 +21,7 @@ use crate::keys::fresh_seed;
 pub(super) async fn call(driver: &Driver, method: &str, args: &JsValue) -> Result<JsValue, Failure> {
     let command = command(method, &Args(args))?;
     match driver.command(Command::Item(command)).await? {
+        Outcome::Item(ItemOutcome::Bytes(bytes)) => Ok(written(&bytes, field(args, "into"))),
         Outcome::Item(outcome) => Ok(to_js(outcome)),
         _ => Ok(JsValue::UNDEFINED),
     }
@@ -143,7 +144,7 @@ fn to_js(outcome: ItemOutcome) -> JsValue {
             ("keptTwice", list(kept_twice, |name| name.as_str().into())),
         ]),
         ItemOutcome::Files(files) => list(files, file),
-        ItemOutcome::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).into(),
+        ItemOutcome::Bytes(bytes) => written(&bytes, None),
         ItemOutcome::Link(link) => object(&[
             ("link", link.to_string().into()),
             ("id", optional(link.secret.as_ref().map(|secret| secret.keys().sign))),
@@ -151,6 +152,19 @@ fn to_js(outcome: ItemOutcome) -> JsValue {
         ItemOutcome::Version { version, number } => {
             object(&[("version", version.to_string().into()), ("number", (number as f64).into())])
         }
+    }
+}
+
+/// The bytes, in the array that whoever asked has given if they fit.
+fn written(bytes: &[u8], into: Option<JsValue>) -> JsValue {
+    let into = into.and_then(|into| into.dyn_into::<Uint8Array>().ok());
+    match into.filter(|into| into.length() as usize >= bytes.len()) {
+        Some(into) => {
+            let part = into.subarray(0, bytes.len() as u32);
+            part.copy_from(bytes);
+            part.into()
+        }
+        None => Uint8Array::from(bytes).into(),
     }
 }
 

@@ -3,6 +3,7 @@
  * process, and now and then gives it up. They stay as long as the page, since a URL may still be read from; what a
  * page leaves behind the next one removes.
  */
+import type { Buffers } from "../buffers.js";
 import { MimeiError } from "../errors.js";
 import type { Bytes } from "./pieces.js";
 
@@ -28,10 +29,19 @@ export async function diskFolder(): Promise<Folder | undefined> {
   }
 }
 
-/** Writes the pieces of `blob` to a file, unless it is there. Rejects with `storage.quota` if there is no room. */
-export async function onDisk(folder: Folder, blob: string, pieces: AsyncGenerator<Bytes, void>, typeOf: (head: Uint8Array) => string): Promise<Blob> {
-  const file = whole.get(blob) ?? (await write(folder, pieces));
-  whole.set(blob, file);
+/** What is written. */
+export interface Written {
+  /** What names the bytes. */
+  readonly blob: string;
+  readonly pieces: AsyncGenerator<Bytes, void>;
+  /** Whose buffers the pieces are in. */
+  readonly buffers: Buffers;
+}
+
+/** Writes the pieces to a file, unless it is there. Rejects with `storage.quota` if there is no room. */
+export async function onDisk(folder: Folder, what: Written, typeOf: (head: Uint8Array) => string): Promise<Blob> {
+  const file = whole.get(what.blob) ?? (await write(folder, what));
+  whole.set(what.blob, file);
   const type = typeOf(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
   return file.slice(0, file.size, type);
 }
@@ -50,12 +60,15 @@ export async function removeLeftovers(): Promise<void> {
 /** Bytes by which `showable` knows a file without an extension. */
 const HEAD_BYTES = 16;
 
-async function write(folder: Folder, pieces: AsyncGenerator<Bytes, void>): Promise<File> {
+async function write(folder: Folder, { pieces, buffers }: Written): Promise<File> {
   const name = String((written += 1));
   const handle = await folder.getFileHandle(name, { create: true });
   const file = await handle.createWritable();
   try {
-    for await (const piece of pieces) await file.write(piece);
+    for await (const piece of pieces) {
+      await file.write(piece);
+      buffers.give(piece.buffer);
+    }
     await file.close();
     return await handle.getFile();
   } catch (thrown) {

@@ -1,13 +1,14 @@
 /** The files of a version, and their bytes. */
+import { Buffers } from "../buffers.js";
 import type { MimeiError } from "../errors.js";
-import { BLOB_BYTES_MAX } from "../limits.js";
+import { BLOB_BYTES_MAX, PIECE_BYTES, PIECES_AT_ONCE } from "../limits.js";
 import type { StreamDoor } from "../stream/door.js";
 import type { Source } from "../stream/source.js";
 import type { StreamUrl } from "../stream/streams.js";
 import type { Desk } from "../tabs/desk.js";
 import { diskFolder, onDisk } from "./disk.js";
 import { Incoming } from "./incoming.js";
-import type { Options } from "./pieces.js";
+import type { Bytes, Options } from "./pieces.js";
 import { Patience } from "./paused.js";
 import { endsWith, fetched, joined, unlessAborted } from "./pieces.js";
 import { extensionOf, showable } from "./showable.js";
@@ -72,11 +73,12 @@ function readEntry(value: unknown, ext: string): Entry {
 }
 
 export async function entryBlob(desk: Desk, id: string, entry: Entry, options: Options): Promise<Blob> {
-  const pieces = entryPieces(desk, id, entry, options);
   const typeOf = (head: Uint8Array): string => showable(entry, head).type;
   const isLarge = entry.length > BLOB_BYTES_MAX && entry.upload === undefined;
   const folder = isLarge ? await diskFolder() : undefined;
-  return await (folder === undefined ? joined(pieces, typeOf) : onDisk(folder, entry.blob, pieces, typeOf));
+  if (folder === undefined) return await joined(entryPieces(desk, id, entry, options), typeOf);
+  const buffers = new Buffers(PIECE_BYTES, PIECES_AT_ONCE);
+  return await onDisk(folder, { blob: entry.blob, pieces: entryPieces(desk, id, entry, options, buffers), buffers }, typeOf);
 }
 
 export function entryStream(desk: Desk, id: string, entry: Entry, options: Options): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -113,17 +115,21 @@ async function typeOf(entry: Entry, source: Source, signal: AbortSignal): Promis
   return showable(entry, head).type;
 }
 
-function entryPieces(desk: Desk, id: string, entry: Entry, options: Options): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  const source = entrySource(desk, id, entry, options);
+/** In buffers of `buffers`, if there are some. */
+function entryPieces(desk: Desk, id: string, entry: Entry, options: Options, buffers?: Buffers): AsyncGenerator<Bytes, void> {
+  const source = entrySource(desk, id, entry, options, buffers);
   return fetched(source.length, (offset, signal) => source.piece(offset, signal), options);
 }
 
-function entrySource(desk: Desk, id: string, entry: Entry, { onPause }: Pick<Options, "onPause">): Source {
+function entrySource(desk: Desk, id: string, entry: Entry, { onPause }: Pick<Options, "onPause">, buffers?: Buffers): Source {
   const { type, ext, upload } = entry;
   const patience = new Patience(desk, onPause);
   const there = (is: Pick<Entry, "blob" | "length">): Source => {
     const { blob, length } = is;
-    const read = async (offset: number): Promise<Uint8Array<ArrayBuffer>> => readPiece(await desk.call("read", { id, blob, length, type, offset }));
+    const read = async (offset: number): Promise<Bytes> => {
+      const into = buffers && { into: new Uint8Array(buffers.take()) };
+      return readPiece(await desk.call("read", { id, blob, length, type, offset, ...into }));
+    };
     return { length, piece: (offset, signal) => patience.read(() => read(offset), signal) };
   };
   if (upload === undefined) return there(entry);

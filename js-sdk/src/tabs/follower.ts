@@ -121,7 +121,7 @@ class RemotePlace implements Place {
   call(method: string, args: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const piece = isObject(args) && args["part"] instanceof Blob ? args["part"].size : 0;
-      const asked: Asked = { id: ++this.#lastId, method, args, bytes: piece, resolve, reject };
+      const asked: Asked = { id: ++this.#lastId, method, args: withoutInto(args), bytes: piece, resolve, reject };
       if (piece === 0) return this.#ask(asked);
       this.#held.push(asked);
       this.#askHeld();
@@ -207,4 +207,11 @@ function otherVersion(): MimeiError {
     hint: "Close or reload the other tabs of this site.",
     retry: "now",
   });
+}
+
+/** Another tab cannot be given an array for its answer: it would get a copy. */
+function withoutInto(args: unknown): unknown {
+  if (!isObject(args) || !("into" in args)) return args;
+  const { into: _, ...rest } = args;
+  return rest;
 }

@@ -27,6 +27,7 @@ const ask = union({
   have: record({ cids: list(link), mimei: id }),
   put: record({ cid: link, mimei: id, payer: oneOf("asker", "sponsor") }),
   get: record({ cid: link, mimei: id, payer: oneOf("asker", "sponsor") }),
+  ticket: record({ bytes: uint, mimei: id, payer: oneOf("asker", "sponsor") }),
   credit: record({
     iou: orNull(signed(records.iou)), line: orNull(signed(records.line)), receipt: orNull(signed(records.receipt)),
   }),
@@ -41,6 +42,7 @@ const answer = union({
   look: record({ has, more: bool, tips: list(id), total: uint, genesis: records.genesis, records: parcel, uploads: list(signed(records.progress)) }),
   publish: record({ tips: list(id) }),
   have: record({ here: list(bool) }),
+  ticket: record({ ms: uint, secret: key }),
   credit: record({
     ious: list(signed(records.iou)), line: orNull(signed(records.line)), prices: signed(records.prices), served: uint,
     stored: uint, receipt: orNull(signed(records.receipt)), mandates: list(mandateUse),
