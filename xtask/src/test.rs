@@ -85,7 +85,12 @@ fn browser_tests(
     chromium: &Path,
     skips: &mut Skips,
 ) -> Result<(), Failure> {
-    let files = browser_files(workspace)?;
+    let mut files = browser_files(workspace)?;
+    let firefox = setup::firefox().unwrap_or_else(|missing| {
+        skips.add("tests in Firefox", &missing.to_string());
+        files.retain(|file| !is_for_firefox(file));
+        PathBuf::new()
+    });
     if files.is_empty() {
         say("there are no browser tests (tests/browser/*.test.mjs)");
         return Ok(());
@@ -97,6 +102,7 @@ fn browser_tests(
         .args(files)
         .env("MIMEI_BIN", mimei)
         .env("CHROMIUM", chromium)
+        .env("FIREFOX", firefox)
         .env(skips::VARIABLE, skips.file())
         .run();
     if filter.is_none() {
@@ -113,6 +119,10 @@ fn node_test(tap: &Path) -> Run {
         .args(["--test-reporter=spec", "--test-reporter-destination=stdout"])
         .arg("--test-reporter=tap")
         .arg(format!("--test-reporter-destination={}", tap.display()))
+}
+
+fn is_for_firefox(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("firefox"))
 }
 
 /// Named one by one: what Node makes of a folder differs between its versions.
