@@ -3,20 +3,20 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { newPage } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
-import { launchFirefox, noDataChannels } from "./parts/firefox.mjs";
+import { again, launchFirefox, noDataChannels, startOpenRelay } from "./parts/firefox.mjs";
 import { startRelay } from "./parts/relay.mjs";
 
 const suite = { after };
 const skip = noDataChannels();
 const browser = await launchFirefox(suite);
-/** Reached over the network, as well as from this machine. */
-const relay = await startRelay(suite, { listen: "0.0.0.0:0" });
-const site = `http://localhost:${relay.port}`;
+const relay = await startOpenRelay(suite);
+/** As short as Firefox takes to say that it reaches nothing: 5,000 ms. */
+const AT_ONCE_MS_MAX = 4_000;
 
 for (const way of ["rtc", "rtc-direct", "ws"]) {
   test(`Firefox: by ${way} the page shows whom it is with, and a reload keeps user and device`, { skip: way === "ws" ? false : skip }, async (t) => {
     const page = await newPage(t, browser);
-    await demo.openOnline(page, `${site}/?way=${way}`);
+    await demo.openOnline(page, `${relay.origin}/?way=${way}`);
     assert.equal(await demo.value(page, "relay-way"), way);
     assert.equal(await demo.value(page, "relay-id"), relay.user);
     assert.equal(await demo.value(page, "relay-trust"), "expected");
@@ -31,9 +31,9 @@ for (const way of ["rtc", "rtc-direct", "ws"]) {
 }
 
 test("Firefox: another relay is reached by its address alone", { skip }, async (t) => {
-  const other = await startRelay(t, { listen: "0.0.0.0:0" });
+  const other = await startOpenRelay(t);
   const page = await newPage(t, browser);
-  await demo.openOnline(page, site);
+  await demo.openOnline(page, relay.origin);
   await demo.connectTo(page, other.address);
   await demo.shows(page, "relay-id", other.user);
   await demo.state(page, "online");
@@ -43,11 +43,52 @@ test("Firefox: another relay is reached by its address alone", { skip }, async (
 
 test("Firefox: a page over plain http explains itself and makes no identity", { skip }, async (t) => {
   const page = await newPage(t, browser);
-  await page.goto(relay.origin);
+  await page.goto(relay.atNetwork);
   const explained = page.getByTestId("insecure");
   assert.match(await explained.getByRole("heading", { level: 1 }).innerText(), /plain http/);
   assert.equal(await page.evaluate(() => isSecureContext), false);
   assert.deepEqual(await page.evaluate(() => indexedDB.databases()), []);
   assert.equal(await page.getByTestId("me-id").count(), 0);
   assert.deepEqual(page.complaints, []);
+});
+
+test("Firefox: a relay that is stopped says goodbye by a data channel, and the page is back when it is", { skip }, async (t) => {
+  const own = await startOpenRelay(t);
+  const page = await newPage(t, browser);
+  await demo.openOnline(page, own.origin);
+  assert.equal(await demo.value(page, "relay-way"), "rtc-direct");
+  await own.end("SIGTERM");
+  await demo.state(page, "offline", "connecting");
+  await again(t, own);
+  await demo.state(page, "online");
+  assert.equal(await demo.value(page, "relay-id"), own.user);
+});
+
+/** How long the page took from its first try to being online, in ms, by its own clock. */
+const triedMs = (page) => page.evaluate(() => performance.now() - globalThis.triedAt);
+
+test("Firefox: with a relay at 127.0.0.1 alone the page takes the WebSocket, and does not wait for what Firefox never does", async (t) => {
+  const near = await startRelay(t);
+  const page = await newPage(t, browser);
+  await page.addInitScript(() => {
+    const connect = RTCPeerConnection.prototype.setRemoteDescription;
+    RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+      globalThis.triedAt ??= performance.now();
+      return connect.call(this, description);
+    };
+  });
+  await demo.openOnline(page, near.origin);
+  const tookMs = await triedMs(page);
+  assert.equal(await demo.value(page, "relay-way"), "ws");
+  assert.ok(tookMs < AT_ONCE_MS_MAX, `${tookMs} ms`);
+  assert.deepEqual(page.complaints, []);
+});
+
+test("Firefox: a relay that can only be reached at 127.0.0.1 by data channel is refused with what to do", async (t) => {
+  const near = await startRelay(t);
+  const page = await newPage(t, browser);
+  await page.goto(`${relay.origin}/?relay=${encodeURIComponent(near.address)}`);
+  const { text } = await demo.error(page, "network.unreachable");
+  assert.match(text, /Firefox makes no data channel to 127\.0\.0\.1/);
+  assert.match(text, /--listen 0\.0\.0\.0/);
 });

@@ -22,10 +22,10 @@ async function options(t) {
   return { channel: "moz-firefox", executablePath, headless: true, downloadsPath: await freshData(t) };
 }
 
-/** A browser for the tests of one file, with the settings that everybody has. */
-export async function launchFirefox(t) {
+/** A browser for the tests of one file; without `preferences` it has the settings that everybody has. */
+export async function launchFirefox(t, preferences = {}) {
   const settings = await options(t);
-  const browser = await firefox.launch(settings);
+  const browser = await firefox.launch({ ...settings, firefoxUserPrefs: preferences });
   FOLDERS.set(browser, { downloads: settings.downloadsPath, kept: await freshData(t) });
   whenDone(t, () => browser.close());
   return browser;
