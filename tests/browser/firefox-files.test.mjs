@@ -17,7 +17,7 @@ const firefox = await launchFirefox(suite);
 const chromium = await launch(suite);
 const relay = await startOpenRelay(suite);
 /** More than a browser keeps as one `Blob`: it goes over a file on disk. */
-const LARGE_BYTES = 70_000_000;
+const LARGE_BYTES = 68_000_000;
 const FILM_BYTES = 12_000_000;
 /** What Firefox writes to the console when a player stops reading what a service worker answers. */
 const STOPPED = "A ServiceWorker intercepted the request and encountered an unexpected error.";
@@ -66,7 +66,7 @@ for (const [from, to, browsers] of [
   });
 }
 
-test("Firefox: a file of 70 MB goes up, comes down, and is saved from disk, byte for byte", async (t) => {
+test("Firefox: a file of 68 MB goes up, comes down, and is saved from disk, byte for byte", async (t) => {
   const author = await person(t);
   const content = files.noise(LARGE_BYTES, 9);
   const path = join(await freshData(t), "large.bin");

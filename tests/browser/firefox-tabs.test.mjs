@@ -100,7 +100,7 @@ test("Firefox: the leader is closed while another tab adds a file: it goes on an
   const relay = await startOpenRelay(t);
   const [leader, writer] = await tabs(t, 2, relay.origin);
   assert.deepEqual(relay.sessions(), { opened: 1, open: 1 });
-  const content = files.noise(40_000_000, 7);
+  const content = files.noise(24_000_000, 7);
   await writer.getByTestId("share-input").setInputFiles(file("big.bin", content));
   await writer.getByTestId("share-sealing").waitFor();
   await leader.close();
