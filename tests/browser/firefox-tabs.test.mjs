@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import * as demo from "./parts/demo.mjs";
 import * as files from "./parts/files.mjs";
-import { again, launchFirefox, launchFirefoxProfile, newPage, startOpenRelay, tabOf } from "./parts/firefox.mjs";
+import { again, launchFirefox, launchFirefoxProfile, newPage, noDataChannels, startOpenRelay, tabOf } from "./parts/firefox.mjs";
 import { startTcpShaper } from "./parts/shaper.mjs";
 
 const { file } = files;
@@ -36,7 +36,7 @@ async function arrives(t, url, name, content, version) {
   assert.ok((await files.save(reader, name)).bytes.equals(content));
 }
 
-test("Firefox: what is saved while the relay is away waits, is there after a reload, and goes out when it is back", async (t) => {
+test("Firefox: what is saved while the relay is away waits, is there after a reload, and goes out when it is back", { skip: noDataChannels() }, async (t) => {
   const relay = await startOpenRelay(t);
   // The page is another relay's, so that it can be loaded while this one is away.
   const site = await startOpenRelay(t);

@@ -140,3 +140,14 @@ fn browser_files(workspace: &Workspace) -> Result<Vec<PathBuf>, Failure> {
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_firefox_only_its_own_tests_are_left_out() {
+        assert!(is_for_firefox(Path::new("tests/browser/firefox-tabs.test.mjs")));
+        assert!(!is_for_firefox(Path::new("tests/browser/tabs.test.mjs")));
+    }
+}

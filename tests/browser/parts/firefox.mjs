@@ -5,6 +5,7 @@
  * sends Firefox 153 no command that it does not know.
  */
 import assert from "node:assert/strict";
+import { readdirSync, rmSync } from "node:fs";
 import { readdir, rename, stat, watch } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -81,13 +82,17 @@ function withDownloads(page, folders) {
 
 let landings = 0;
 
-/** The next file, once it is whole: until then it is empty, and what there is of it lies beside it in one that ends in “.part”. */
+/**
+ * The next file, once it is whole: until then it is empty, what there is of it lies beside it in one that ends in “.part”,
+ * and Firefox tries out names.
+ */
 async function landed({ downloads, kept }) {
+  for (const name of readdirSync(downloads)) rmSync(join(downloads, name));
   for await (const _ of watch(downloads, { signal: AbortSignal.timeout(WAIT_MS_MAX) })) {
-    const names = await readdir(downloads);
-    if (names.length !== 1 || names[0].endsWith(".part")) continue;
-    const [name] = names;
-    if ((await stat(join(downloads, name))).size === 0) continue;
+    const [name, ...more] = await readdir(downloads);
+    if (name === undefined || more.length > 0 || name.endsWith(".part")) continue;
+    const found = await stat(join(downloads, name)).catch(() => undefined);
+    if (found === undefined || found.size === 0) continue;
     const path = join(kept, `${(landings += 1)}`);
     await rename(join(downloads, name), path);
     return { suggestedFilename: () => name, path: async () => path };
