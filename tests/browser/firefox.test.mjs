@@ -52,17 +52,22 @@ test("Firefox: a page over plain http explains itself and makes no identity", { 
   assert.deepEqual(page.complaints, []);
 });
 
-test("Firefox: a relay that is stopped says goodbye by a data channel, and the page is back when it is", { skip }, async (t) => {
-  const own = await startOpenRelay(t);
-  const page = await newPage(t, browser);
-  await demo.openOnline(page, own.origin);
-  assert.equal(await demo.value(page, "relay-way"), "rtc-direct");
-  await own.end("SIGTERM");
-  await demo.state(page, "offline", "connecting");
-  await again(t, own);
-  await demo.state(page, "online");
-  assert.equal(await demo.value(page, "relay-id"), own.user);
-});
+for (const [way, signal] of [
+  ["rtc-direct", "SIGTERM"],
+  ["ws", "SIGKILL"],
+]) {
+  test(`Firefox: by ${way} the page hears of a relay that ends by ${signal}, and is back when it is`, { skip: way === "ws" ? false : skip }, async (t) => {
+    const own = await startOpenRelay(t);
+    const page = await newPage(t, browser);
+    await demo.openOnline(page, `${own.origin}/?way=${way}`);
+    await own.end(signal);
+    await demo.state(page, "offline", "connecting");
+    await again(t, own);
+    await demo.state(page, "online");
+    assert.equal(await demo.value(page, "relay-id"), own.user);
+    assert.equal(await demo.value(page, "relay-way"), way);
+  });
+}
 
 /** How long the page took from its first try to being online, in ms, by its own clock. */
 const triedMs = (page) => page.evaluate(() => performance.now() - globalThis.triedAt);
