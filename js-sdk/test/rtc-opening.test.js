@@ -25,9 +25,9 @@ const FIREFOX = "v=0\r\no=mozilla...THIS_IS_SDPARTA-99.0 1 0 IN IP4 0.0.0.0\r\n"
 const CHROMIUM = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n";
 const at = (...addresses) => addresses.map((address) => `a=candidate:1 1 udp 1 ${address} 6464 typ host\r\n`).join("");
 
-function opening({ patient = false, ice = "checking", local = CHROMIUM, remote = at("127.0.0.1") } = {}) {
+function opening({ patient = false, ice = "checking", state = "connecting", local = CHROMIUM, remote = at("127.0.0.1") } = {}) {
   const descriptions = { localDescription: { sdp: local }, remoteDescription: { sdp: remote } };
-  const peer = { iceConnectionState: ice, connectionState: "connecting", ...descriptions };
+  const peer = { iceConnectionState: ice, connectionState: state, ...descriptions };
   const channel = {};
   const abort = new AbortController();
   const heldBack = [];
@@ -59,6 +59,12 @@ test("a failed peer connection does not wait for the deadline", async () => {
   const { peer, outcome } = opening();
   peer.connectionState = "failed";
   peer.onconnectionstatechange();
+  await pass(1);
+  assert.equal(outcome.value, "network.unreachable");
+});
+
+test("a peer connection that had failed before is not waited for", async () => {
+  const { outcome } = opening({ ice: "failed", state: "failed", local: FIREFOX });
   await pass(1);
   assert.equal(outcome.value, "network.unreachable");
 });

@@ -8,6 +8,7 @@ import { startTcpShaper } from "./parts/shaper.mjs";
 
 const { file } = files;
 const suite = { after };
+const skip = await noDataChannels(suite);
 const browser = await launchFirefox(suite);
 const SLOW_BYTES_PER_SECOND = 1_000_000;
 
@@ -36,7 +37,7 @@ async function arrives(t, url, name, content, version) {
   assert.ok((await files.save(reader, name)).bytes.equals(content));
 }
 
-test("Firefox: what is saved while the relay is away waits, is there after a reload, and goes out when it is back", { skip: noDataChannels() }, async (t) => {
+test("Firefox: what is saved while the relay is away waits, is there after a reload, and goes out when it is back", { skip }, async (t) => {
   const relay = await startOpenRelay(t);
   // The page is another relay's, so that it can be loaded while this one is away.
   const site = await startOpenRelay(t);

@@ -7,7 +7,7 @@ import { again, launchFirefox, noDataChannels, startOpenRelay } from "./parts/fi
 import { startRelay } from "./parts/relay.mjs";
 
 const suite = { after };
-const skip = noDataChannels();
+const skip = await noDataChannels(suite);
 const browser = await launchFirefox(suite);
 const relay = await startOpenRelay(suite);
 /** As short as Firefox takes to say that it reaches nothing: 5,000 ms. */

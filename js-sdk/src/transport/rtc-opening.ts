@@ -22,6 +22,8 @@ export function rtcOpened(peer: RTCPeerConnection, channel: RTCDataChannel, opti
     peer.onconnectionstatechange = () => {
       if (peer.connectionState === "failed") fail(unreachable());
     };
+    // Without a network Firefox says so before there is an answer.
+    if (peer.connectionState === "failed") fail(mayNeverBegin(peer) ? noLoopback() : unreachable());
     options.signal.addEventListener("abort", () => fail(options.signal.reason), { signal: done.signal });
     if (options.signal.aborted) fail(options.signal.reason);
     watch(peer, options, done.signal).catch(fail);

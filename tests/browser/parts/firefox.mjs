@@ -5,14 +5,20 @@
  * sends Firefox 153 no command that it does not know.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { readdir, rename, stat, watch } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { firefox } from "playwright-core";
 import { WAIT_MS_MAX, newPage as newPageOf, watched } from "./browser.mjs";
 import { whenDone } from "./cleanup.mjs";
 import { freshData, startRelay } from "./relay.mjs";
+
+const OWN_NETWORK = "10.78.0.1/24";
+/** Both ends are here. */
+const CABLE = ["mimei-here", "type", "veth", "peer", "name", "mimei-there"];
 
 /** Where the pages of a browser, or of a profile, save what a person saves. */
 const FOLDERS = new WeakMap();
@@ -43,11 +49,26 @@ export async function launchFirefoxProfile(t, folder) {
   return { profile, page: withDownloads(await watched(await context.newPage()), FOLDERS.get(context)) };
 }
 
-/** Why Firefox makes no data channel here, or `false`: it makes none without a network, nor to 127.0.0.1. */
-export function noDataChannels() {
+/**
+ * Why Firefox makes no data channel here, or `false`: it makes none to 127.0.0.1. A machine without a network gets one of
+ * its own, for which one must be root on Linux.
+ */
+export async function noDataChannels(t) {
   const addresses = Object.values(networkInterfaces()).flat();
-  return addresses.some(({ internal }) => !internal) ? false : "Firefox makes data channels over a network only, and this machine has none";
+  if (addresses.some(({ internal }) => !internal)) return false;
+  try {
+    await ip("link", "add", ...CABLE);
+    whenDone(t, () => ip("link", "del", CABLE[0]));
+    await ip("address", "add", OWN_NETWORK, "dev", CABLE[0]);
+    for (const end of [CABLE[0], CABLE.at(-1)]) await ip("link", "set", end, "up");
+    await ip("route", "add", "default", "dev", CABLE[0]); // Firefox uses the address of the default route.
+    return false;
+  } catch (error) {
+    return `Firefox makes data channels over a network only, and this machine has none: ${String(error.stderr ?? error.message).trim()}`;
+  }
 }
+
+const ip = (...words) => promisify(execFile)("ip", words);
 
 /** A relay that this machine's network reaches too; the page is at localhost, where a browser trusts it. */
 export async function startOpenRelay(t, options) {
@@ -88,7 +109,9 @@ let landings = 0;
  */
 async function landed({ downloads, kept }) {
   for (const name of readdirSync(downloads)) rmSync(join(downloads, name));
-  for await (const _ of watch(downloads, { signal: AbortSignal.timeout(WAIT_MS_MAX) })) {
+  const late = AbortSignal.timeout(WAIT_MS_MAX);
+  late.addEventListener("abort", () => console.error(`nothing whole was saved in time; there is ${JSON.stringify(readdirSync(downloads))}`));
+  for await (const _ of watch(downloads, { signal: late })) {
     const [name, ...more] = await readdir(downloads);
     if (name === undefined || more.length > 0 || name.endsWith(".part")) continue;
     const found = await stat(join(downloads, name)).catch(() => undefined);
