@@ -27,6 +27,8 @@ export const OPEN_MS_MAX = 5_000;
 export const OPEN_ASKING_MS_MAX = 60_000;
 /** A check that has not begun after this time, in ms, is one that the browser holds back. */
 export const HELD_BACK_MS = 2_000;
+/** Firefox begins no check on the machine that it runs on, and would say so after five seconds; where one begins, it is within this time, in ms. */
+export const LOOPBACK_BEGUN_MS_MAX = 500;
 /** ICE says "disconnected" for a passing loss too; after this time, in ms, it is a lost connection. */
 export const DISCONNECTED_MS_MAX = 5_000;
 /** The handshake on an open transport, in ms: three messages and two identity logs. */

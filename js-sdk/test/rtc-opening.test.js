@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { HELD_BACK_MS, OPEN_ASKING_MS_MAX, OPEN_MS_MAX } from "../dist/limits.js";
+import { HELD_BACK_MS, LOOPBACK_BEGUN_MS_MAX, OPEN_ASKING_MS_MAX, OPEN_MS_MAX } from "../dist/limits.js";
 import { rtcOpened } from "../dist/transport/rtc-opening.js";
 
 /** What the browser says of every local-network permission. */
@@ -21,8 +21,13 @@ async function pass(ms) {
   }
 }
 
-function opening({ patient = false, ice = "checking" } = {}) {
-  const peer = { iceConnectionState: ice, connectionState: "connecting" };
+const FIREFOX = "v=0\r\no=mozilla...THIS_IS_SDPARTA-99.0 1 0 IN IP4 0.0.0.0\r\n";
+const CHROMIUM = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\n";
+const at = (...addresses) => addresses.map((address) => `a=candidate:1 1 udp 1 ${address} 6464 typ host\r\n`).join("");
+
+function opening({ patient = false, ice = "checking", state = "connecting", local = CHROMIUM, remote = at("127.0.0.1") } = {}) {
+  const descriptions = { localDescription: { sdp: local }, remoteDescription: { sdp: remote } };
+  const peer = { iceConnectionState: ice, connectionState: state, ...descriptions };
   const channel = {};
   const abort = new AbortController();
   const heldBack = [];
@@ -54,6 +59,12 @@ test("a failed peer connection does not wait for the deadline", async () => {
   const { peer, outcome } = opening();
   peer.connectionState = "failed";
   peer.onconnectionstatechange();
+  await pass(1);
+  assert.equal(outcome.value, "network.unreachable");
+});
+
+test("a peer connection that had failed before is not waited for", async () => {
+  const { outcome } = opening({ ice: "failed", state: "failed", local: FIREFOX });
   await pass(1);
   assert.equal(outcome.value, "network.unreachable");
 });
@@ -96,6 +107,32 @@ test("a person who never answers is not waited for without end", async () => {
   const { outcome } = opening({ ice: "new", patient: true });
   await pass(OPEN_ASKING_MS_MAX);
   assert.equal(outcome.value, "network.permission");
+});
+
+test("Firefox is not waited for where it makes no data channel, and nobody is told that it asks", async () => {
+  permission = "prompt";
+  for (const remote of [at("127.0.0.1"), at("127.0.0.1", "::1")]) {
+    const { heldBack, outcome } = opening({ ice: "new", local: FIREFOX, remote, patient: true });
+    await pass(LOOPBACK_BEGUN_MS_MAX);
+    assert.deepEqual([heldBack, outcome.value], [[], "network.unreachable"]);
+  }
+});
+
+test("Firefox is waited for where it may make one", async () => {
+  for (const more of [{ remote: at("192.0.2.7", "127.0.0.1"), ice: "new" }, { remote: "", ice: "new" }, { ice: "checking" }]) {
+    const { channel, outcome } = opening({ local: FIREFOX, ...more });
+    await pass(OPEN_MS_MAX - 1);
+    assert.equal(outcome.value, "pending");
+    channel.onopen();
+    await pass(1);
+    assert.equal(outcome.value, "open");
+  }
+});
+
+test("another browser is waited for on its own machine", async () => {
+  const { outcome } = opening({ ice: "new" });
+  await pass(OPEN_MS_MAX - 1);
+  assert.equal(outcome.value, "pending");
 });
 
 test("giving up from outside ends the wait with its reason", async () => {

@@ -1,6 +1,6 @@
 //! Everything a test or a demo needs that cargo does not bring.
 
-mod chromium;
+mod browser;
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,9 +18,11 @@ const NODE_MAJOR_MIN: u32 = 20;
 /// Gets everything.
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
     build_tools(workspace)?;
-    match test_programs() {
-        Ok(chromium) => say(format!("browser tests will use {}", chromium.display())),
-        Err(missing) => say(format!("MISSING: {missing}")),
+    for browser in [test_programs(), firefox()] {
+        match browser {
+            Ok(path) => say(format!("browser tests will use {}", path.display())),
+            Err(missing) => say(format!("MISSING: {missing}")),
+        }
     }
     Ok(())
 }
@@ -40,7 +42,12 @@ pub(crate) fn test_programs() -> Result<PathBuf, Failure> {
             say("MISSING: `ip`, for tests from a second network; install iproute2");
         }
     }
-    chromium::find_or_install()
+    browser::CHROMIUM.find_or_install()
+}
+
+/// The path of the browser of the tests that are called after it.
+pub(crate) fn firefox() -> Result<PathBuf, Failure> {
+    browser::FIREFOX.find_or_install()
 }
 
 fn node() -> Result<(), Failure> {

@@ -85,7 +85,12 @@ fn browser_tests(
     chromium: &Path,
     skips: &mut Skips,
 ) -> Result<(), Failure> {
-    let files = browser_files(workspace)?;
+    let mut files = browser_files(workspace)?;
+    let firefox = setup::firefox().unwrap_or_else(|missing| {
+        skips.add("tests in Firefox", &missing.to_string());
+        files.retain(|file| !is_for_firefox(file));
+        PathBuf::new()
+    });
     if files.is_empty() {
         say("there are no browser tests (tests/browser/*.test.mjs)");
         return Ok(());
@@ -98,6 +103,7 @@ fn browser_tests(
         .env("MIMEI_BIN", mimei)
         .env("CHROMIUM", chromium)
         .env("MIMEI_XTASK", std::env::current_exe().or_fail(|| "find this program".to_owned())?)
+        .env("FIREFOX", firefox)
         .env(skips::VARIABLE, skips.file())
         .run();
     if filter.is_none() {
@@ -116,6 +122,10 @@ fn node_test(tap: &Path) -> Run {
         .arg(format!("--test-reporter-destination={}", tap.display()))
 }
 
+fn is_for_firefox(file: &Path) -> bool {
+    file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("firefox"))
+}
+
 /// Named one by one: what Node makes of a folder differs between its versions.
 fn browser_files(workspace: &Workspace) -> Result<Vec<PathBuf>, Failure> {
     let folder = workspace.root().join("tests/browser");
@@ -130,4 +140,15 @@ fn browser_files(workspace: &Workspace) -> Result<Vec<PathBuf>, Failure> {
         .collect();
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_firefox_only_its_own_tests_are_left_out() {
+        assert!(is_for_firefox(Path::new("tests/browser/firefox-tabs.test.mjs")));
+        assert!(!is_for_firefox(Path::new("tests/browser/tabs.test.mjs")));
+    }
 }

@@ -265,7 +265,7 @@ impl IndexedStore {
     /// Deletes blocks and what is noted of them.
     async fn delete_blocks(&self, gone: &[Cid]) -> Result<(), StoreError> {
         for gone in gone.chunks(DELETED_AT_ONCE_MAX) {
-            let transaction = self.write(&[BLOCKS, PLACES, USES], false)?;
+            let transaction = self.begin(&[BLOCKS, PLACES, USES], false)?;
             change_blocks(&transaction, &[], None, gone)?;
             delete(&transaction, USES, gone)?;
             commit(transaction).await?;
@@ -331,7 +331,17 @@ impl IndexedStore {
         store.get(js(key)).primitive().map_err(of_error)?.await.map_err(of_error)
     }
 
+    /// Firefox lets the first transaction after one without room delete, and nothing else.
     fn write(&self, names: &[&str], strict: bool) -> Result<Transaction<'_>, StoreError> {
+        let transaction = self.begin(names, strict)?;
+        if transaction.mode() != TransactionMode::Cleanup {
+            return Ok(transaction);
+        }
+        drop(transaction);
+        self.begin(names, strict)
+    }
+
+    fn begin(&self, names: &[&str], strict: bool) -> Result<Transaction<'_>, StoreError> {
         let durability = if strict { TransactionDurability::Strict } else { TransactionDurability::Relaxed };
         self.database
             .transaction(names)

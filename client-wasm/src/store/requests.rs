@@ -19,14 +19,29 @@ pub(super) fn of_error(error: Error) -> StoreError {
     }
 }
 
-/// Commits. Browsers look for room only then, and say why they did not in the transaction alone.
+/// Commits. Chromium looks for room only then, and says why it did not in the transaction alone.
 pub(super) async fn commit(transaction: Transaction<'_>) -> Result<(), StoreError> {
     let handle = transaction.as_sys().clone();
-    transaction.commit().await.map_err(|error| match handle.error() {
+    // Each request behind one that failed fails too, and the library's listener takes one error.
+    handle.set_onerror(None);
+    let done = async {
+        pass_all(&transaction).await?;
+        transaction.commit().await
+    };
+    done.await.map_err(|error| match handle.error() {
         Some(cause) if is_full(&cause) => StoreError::Full,
         Some(cause) => failed(format!("{}: {}", cause.name(), cause.message())),
         None => of_error(error),
     })
+}
+
+/// Waits for a request behind all others, which fails if one of them did. Firefox keeps the rest of a transaction
+/// that was told to commit before one of its requests failed, unless that was the last.
+async fn pass_all(transaction: &Transaction<'_>) -> Result<(), Error> {
+    let Some(name) = transaction.object_store_names().next() else { return Ok(()) };
+    let store = transaction.object_store(&name)?;
+    store.get::<JsValue, _, _>(js(&[])).primitive()?.await?;
+    Ok(())
 }
 
 pub(super) fn of_open(error: OpenDbError) -> StoreError {

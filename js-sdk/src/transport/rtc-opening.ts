@@ -1,8 +1,9 @@
 /** The wait from an answered offer to an open channel, and the ways in which it ends otherwise. */
 import { MimeiError } from "../errors.js";
-import { HELD_BACK_MS, OPEN_ASKING_MS_MAX, OPEN_MS_MAX } from "../limits.js";
+import { HELD_BACK_MS, LOOPBACK_BEGUN_MS_MAX, OPEN_ASKING_MS_MAX, OPEN_MS_MAX } from "../limits.js";
 import { unreachable } from "./http.js";
 import { localNetworkPermission, permissionError } from "./permission.js";
+import { isOfFirefox, namesLoopbackOnly } from "./sdp.js";
 
 export interface DialOptions {
   readonly signal: AbortSignal;
@@ -21,6 +22,8 @@ export function rtcOpened(peer: RTCPeerConnection, channel: RTCDataChannel, opti
     peer.onconnectionstatechange = () => {
       if (peer.connectionState === "failed") fail(unreachable());
     };
+    // Without a network Firefox says so before there is an answer.
+    if (peer.connectionState === "failed") fail(mayNeverBegin(peer) ? noLoopback() : unreachable());
     options.signal.addEventListener("abort", () => fail(options.signal.reason), { signal: done.signal });
     if (options.signal.aborted) fail(options.signal.reason);
     watch(peer, options, done.signal).catch(fail);
@@ -32,6 +35,10 @@ export function rtcOpened(peer: RTCPeerConnection, channel: RTCDataChannel, opti
 
 /** Throws when the time is over, or when the browser refuses; returns when `done`. */
 async function watch(peer: RTCPeerConnection, options: DialOptions, done: AbortSignal): Promise<void> {
+  if (mayNeverBegin(peer)) {
+    await pause(LOOPBACK_BEGUN_MS_MAX, done);
+    if (!done.aborted && peer.iceConnectionState === "new") throw noLoopback();
+  }
   let asking: MimeiError | undefined;
   for (let waitedMs = 0; !done.aborted; waitedMs += HELD_BACK_MS) {
     const msMax = asking !== undefined && options.patient ? OPEN_ASKING_MS_MAX : OPEN_MS_MAX;
@@ -46,10 +53,25 @@ async function watch(peer: RTCPeerConnection, options: DialOptions, done: AbortS
   }
 }
 
+/**
+ * Firefox gathers no loopback candidate and pairs no other with one, unless `media.peerconnection.ice.loopback` is set.
+ * It asks nobody then, though it calls the permission for it unanswered.
+ */
+function mayNeverBegin({ localDescription, remoteDescription }: RTCPeerConnection): boolean {
+  return isOfFirefox(localDescription?.sdp ?? "") && namesLoopbackOnly(remoteDescription?.sdp ?? "");
+}
+
 function pause(ms: number, done: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     done.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
+
+function noLoopback(): MimeiError {
+  return new MimeiError("network.unreachable", "Firefox makes no data channel to 127.0.0.1, where this relay is.", {
+    hint: "Let the relay listen on your network too (`mimei run --listen 0.0.0.0:6464`), or open the page that it serves: that takes the WebSocket.",
+    retry: "later",
   });
 }
 

@@ -41,6 +41,17 @@ export function readFingerprint(sdp: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/** Whether Firefox wrote the description: it puts its name where a user's may stand. */
+export function isOfFirefox(sdp: string): boolean {
+  return /^o=mozilla/m.test(sdp);
+}
+
+/** Whether the description names candidates, and all of them are of the machine itself. */
+export function namesLoopbackOnly(sdp: string): boolean {
+  const addresses = [...sdp.matchAll(/^a=candidate:\S+ \d+ \S+ \d+ (\S+) /gm)].map(([, address]) => address ?? "");
+  return addresses.length > 0 && addresses.every((address) => address === "::1" || address.startsWith("127."));
+}
+
 /** A fingerprint as descriptions spell it: `AA:BB:…`. */
 export function formatFingerprint(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0").toUpperCase()).join(":");

@@ -1,5 +1,6 @@
 /** What a relay's owner does at a terminal, and the numbers of an account worked out again from its records. */
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { decode } from "../../../js-sdk/test/dag-cbor.js";
 import { program } from "./relay.mjs";
@@ -43,6 +44,17 @@ export function numbersOf(records, { served, sponsored }, nowMs) {
   const settled = receipt?.get("total") ?? 0n;
   const exposure = most(0n, signed + unsigned + owed + reserved - settled);
   return { limit: line.get("limit"), signed, unsigned, owed, reserved, settled, exposure };
+}
+
+/** Saves the records of the account on the page and reads them: those that are signed, and the two counts. */
+export async function savedRecords(page) {
+  const saving = page.waitForEvent("download");
+  await page.getByTestId("credit-save").click();
+  const file = JSON.parse(await readFile(await (await saving).path(), "utf8"));
+  const records = file.records.map(({ kind, cbor }) => ({ kind, bytes: Buffer.from(cbor, "hex") }));
+  const served = new Map(file.served.map(({ device, served }) => [device, BigInt(served)]));
+  const sponsored = new Map(file.sponsored.map(({ link, used }) => [link ?? "", BigInt(used)]));
+  return { records, counts: { served, sponsored } };
 }
 
 /** By what a mandate is told apart: its link's key in hex, or nothing for everyone. */
