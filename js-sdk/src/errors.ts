@@ -88,6 +88,8 @@ export const ERROR_CODES = [
   "storage.full",
   /** A part of it is not on this device, and no relay can be asked. */
   "offline.missing",
+  /** No relay can be reached now. What is saved is kept here, and sent by itself when one can. */
+  "offline.waiting",
   /** The tab that worked for this one was closed before it answered, and what was asked may be done. */
   "tabs.interrupted",
   /** Another tab of this profile runs another version of this package. */

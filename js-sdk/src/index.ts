@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * MiMei in a page: an identity of one's own and a relay that keeps what one shares.
  *

@@ -50,6 +50,7 @@ export function me(identity: Identity, tab: Tab, items: Items, release: () => vo
     open: (address, options) => items.open(address, options),
     here: (id) => items.here(id),
     known: () => items.known(),
+    settled: (options) => items.settled(options),
     close: () => (closing ??= close()),
     [Symbol.asyncDispose]() {
       return this.close();

@@ -1,5 +1,6 @@
 import { requireContext } from "./context.js";
 import { MimeiError } from "./errors.js";
+import { foreignHome } from "./home.js";
 import { removeLeftovers } from "./item/disk.js";
 import { Items } from "./item/items.js";
 import { CACHE_BYTES, START_MS_MAX } from "./limits.js";
@@ -19,7 +20,10 @@ import type { Way } from "./transport/connection.js";
 export interface OpenOptions {
   /** The app's name, a reverse domain such as `com.example.notes`. It is part of every id, so it never changes. */
   readonly app: string;
-  /** `relay:` addresses or origins, the first that answers is used. Default: the relay that serves this page. */
+  /**
+   * `relay:` addresses or origins, the first that answers is used. Default: the relay that serves this module, if a
+   * page imports it from another origin; else the one that serves the page.
+   */
   readonly relays?: readonly string[];
   /** Use only this way to the relay. Default: a data channel, else a WebSocket. */
   readonly way?: Way;
@@ -102,5 +106,7 @@ function tooLate(): MimeiError {
 
 /** A page from a file or an extension has no relay of its own. */
 function ownRelay(): string[] {
+  const home = foreignHome(import.meta.url, location.origin);
+  if (home !== undefined) return [home.origin];
   return /^https?:/.test(location.origin) ? [location.origin] : [];
 }

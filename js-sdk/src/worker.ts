@@ -95,8 +95,18 @@ function handleTransport(message: TransportMessage): void {
 }
 
 async function start({ database, app, cacheBytes }: Extract<ToCore, { type: "open" }>): Promise<void> {
-  await init();
+  await loaded();
   client = await Client.open({ database, app, cacheBytes }, fromClient, frame);
+}
+
+async function loaded(): Promise<void> {
+  try {
+    await init();
+  } catch (cause) {
+    const message = `MiMei's WebAssembly could not be started: ${errorShape(cause).message}`;
+    const hint = "Reload the page. A content security policy must allow script-src 'wasm-unsafe-eval', and connect-src of where the SDK is.";
+    throw new MimeiError("core.failed", message, { hint, retry: "now", cause });
+  }
 }
 
 async function shut(): Promise<void> {

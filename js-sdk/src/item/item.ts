@@ -83,7 +83,10 @@ export interface Item extends AsyncDisposable {
    * has a key that they do not get.
    */
   unshare(who: Pick<Given, "with" | "id">): Promise<void>;
-  /** Resolves when a relay has everything. */
+  /**
+   * Resolves when a relay has everything. Rejects with why it cannot be sent now: `offline.waiting`, `credit.paused`,
+   * `credit.none`, `storage.full`. It is sent by itself when it can be.
+   */
   settled(options?: { signal?: AbortSignal }): Promise<void>;
   /** No longer follows it. What is stored stays. */
   close(): Promise<void>;

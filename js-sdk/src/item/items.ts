@@ -45,6 +45,8 @@ export interface ItemsOfMe {
   here(id: string): Promise<FileItem | FolderItem>;
   /** The ids of the MiMeis on this device. */
   known(): Promise<string[]>;
+  /** Resolves when a relay has everything that was saved on this device so far. Rejects as `settled` of an item does. */
+  settled(options?: { signal?: AbortSignal }): Promise<void>;
 }
 
 export class Items implements ItemsOfMe {
@@ -83,6 +85,10 @@ export class Items implements ItemsOfMe {
 
   async known(): Promise<string[]> {
     return texts(await this.#desk.call("known", {}));
+  }
+
+  async settled({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    for (const id of await this.known()) await unlessAborted(this.#desk.call("settle", { id }), signal);
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,11 @@
 /** What the leader runs: the worker with the core, and the links to relays. */
-import { Core } from "../core.js";
+import type { Core } from "../core.js";
 import { MimeiError } from "../errors.js";
 import { readIdentity } from "../identity.js";
 import type { Identity } from "../identity.js";
 import { planner } from "../relay/plan.js";
 import { Relays } from "../relay/reach.js";
+import { startCore } from "../start-core.js";
 
 export interface Engine {
   readonly core: Pick<Core, "call" | "on">;
@@ -54,16 +55,4 @@ export async function startEngine({ database, app, cacheBytes }: EngineOptions, 
   } finally {
     late.removeEventListener("abort", fail);
   }
-}
-
-function startCore(): { core: Core; terminate: () => void } {
-  // Bundlers find the worker by exactly this expression.
-  const worker = new Worker(new URL("../worker.js", import.meta.url), { type: "module", name: "mimei" });
-  const core = new Core(worker);
-  worker.onerror = (event) => {
-    const why = event.message || "its script could not be loaded";
-    const hint = "Reload the page. A content security policy must allow worker-src 'self' and script-src 'wasm-unsafe-eval'.";
-    core.fail(new MimeiError("core.failed", `MiMei's worker stopped: ${why}.`, { hint, retry: "now" }));
-  };
-  return { core, terminate: () => worker.terminate() };
 }

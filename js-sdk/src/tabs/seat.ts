@@ -62,6 +62,10 @@ export class Seat implements Place {
         return (await this.#reach([])).address;
       case "accept":
         return await this.#accept(fields(args));
+      case "settle":
+        // A page that has just opened is on its way to its relay.
+        await this.#reach([]);
+        return await this.#engine.core.call(method, args);
       case "ping":
         return await this.#link().ping();
       default:

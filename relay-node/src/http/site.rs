@@ -1,12 +1,14 @@
-//! The demo site, embedded in the binary.
+//! The demo site and the SDK for pages without a build step, embedded in the binary.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::encoding::Encoding;
+use super::mm::has_it;
 
 #[derive(RustEmbed)]
 #[folder = "../demo-site/dist/"]
@@ -25,6 +27,10 @@ pub(super) const SERVICE_WORKER: &str = "/sdk/mimei-sw.js";
 /// What a page loads is asked of the worker whose scope has the page, so that must be the whole site.
 const SCOPE: (HeaderName, &str) = (HeaderName::from_static("service-worker-allowed"), "/");
 
+/// Pages of any origin may import the SDK: it is code of ours, public and the same for everybody. What it loads, its
+/// worker and the WebAssembly, lies among the hashed files.
+const FOR_ALL_ORIGINS: (HeaderName, &str) = (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+
 /// What is below `/~stream/` is answered in the browser.
 pub(super) async fn no_stream() -> Response {
     let why = "a stream is answered by the service worker of the page that opened it; there is none in the way of this request";
@@ -33,26 +39,41 @@ pub(super) async fn no_stream() -> Response {
 
 pub(super) async fn serve(uri: Uri, headers: HeaderMap) -> Response {
     let path = page_of(uri.path());
-    let Some(file) = Site::get(&path) else { return missing(&path) };
-    let cache = if path.starts_with("assets/") { CACHE_FOR_EVER } else { "no-cache" };
-    let kind = file.metadata.mimetype().to_owned();
+    let Some(plain) = Site::get(&path) else { return missing(&path) };
+    let kind = [(header::CONTENT_TYPE, plain.metadata.mimetype().to_owned())];
+    let (encoding, file) = match compressed(&path, &headers) {
+        Some((encoding, file)) => (Some([(header::CONTENT_ENCODING, encoding.name())]), file),
+        None => (None, plain),
+    };
+    let is_hashed = path.starts_with("assets/");
+    let etag = etag(&file);
     let about = [
-        (header::CONTENT_TYPE, kind.as_str()),
-        (header::CACHE_CONTROL, cache),
+        (header::CACHE_CONTROL, if is_hashed { CACHE_FOR_EVER } else { "no-cache" }),
+        (header::ETAG, etag.as_str()),
         (header::VARY, header::ACCEPT_ENCODING.as_str()),
     ];
+    let shared = (is_hashed || path.starts_with("sdk/")).then_some([FOR_ALL_ORIGINS]);
+    if has_it(&headers, &etag) {
+        return (StatusCode::NOT_MODIFIED, about, shared, ()).into_response();
+    }
     let scope = (uri.path() == SERVICE_WORKER).then_some([SCOPE]);
-    let (encoding, data) = match compressed(&path, &headers) {
-        Some((encoding, data)) => (Some([(header::CONTENT_ENCODING, encoding.name())]), data),
-        None => (None, file.data),
-    };
-    (about, scope, encoding, data.into_owned()).into_response()
+    (about, shared, kind, encoding, scope, file.data.into_owned()).into_response()
 }
 
 /// The file's smallest form that whoever asks can read, if there is one beside it.
-fn compressed(path: &str, headers: &HeaderMap) -> Option<(Encoding, Cow<'static, [u8]>)> {
+fn compressed(path: &str, headers: &HeaderMap) -> Option<(Encoding, EmbeddedFile)> {
     Encoding::accepted(headers)
-        .find_map(|encoding| Some((encoding, Site::get(&format!("{path}{}", encoding.suffix()))?.data)))
+        .find_map(|encoding| Some((encoding, Site::get(&format!("{path}{}", encoding.suffix()))?)))
+}
+
+/// Half of the hash of its bytes.
+fn etag(file: &EmbeddedFile) -> String {
+    let hash = file.metadata.sha256_hash();
+    let hex = hash.iter().take(16).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    format!("\"{hex}\"")
 }
 
 /// The file of the site that a path names; a folder is the page in it.

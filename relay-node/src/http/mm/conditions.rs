@@ -16,7 +16,7 @@ pub(super) enum Wanted {
 }
 
 /// Whether the asker has this very thing.
-pub(super) fn has_it(headers: &HeaderMap, etag: &str) -> bool {
+pub(in crate::http) fn has_it(headers: &HeaderMap, etag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
     lists.into_iter().any(|list| list.trim() == "*" || list.split(',').any(opaque))
