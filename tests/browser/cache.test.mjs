@@ -4,6 +4,7 @@ import { after, test } from "node:test";
 import { launch, newPage } from "./parts/browser.mjs";
 import * as demo from "./parts/demo.mjs";
 import * as files from "./parts/files.mjs";
+import { kept } from "./parts/kept.mjs";
 import { startRelay } from "./parts/relay.mjs";
 
 const BUDGET = 3_000_000;
@@ -17,18 +18,6 @@ const again = (t, relay) => startRelay(t, { data: relay.data, listen: `127.0.0.1
 /** The page comes from another relay than the files, so that it can be loaded while that one is away. */
 const site = await startRelay({ after });
 const small = (relay, url) => `${site.origin}/?cache=${BUDGET}&relay=${encodeURIComponent(relay.address)}${new URL(url).hash}`;
-
-/** Bytes of blocks that the page keeps: small ones are in its database, of large ones their places in the file. */
-const kept = (page) =>
-  page.evaluate(async () => {
-    const done = (request) => new Promise((resolve, reject) => ((request.onsuccess = () => resolve(request.result)), (request.onerror = reject)));
-    const database = await done(indexedDB.open("mimei"));
-    const values = (name) => done(database.transaction(name).objectStore(name).getAll());
-    const blocks = (await values("block/1")).map((block) => block.length);
-    const places = (await values("place/1")).map((place) => Number(new DataView(place.buffer, place.byteOffset).getBigUint64(8)));
-    database.close();
-    return [...blocks, ...places].reduce((sum, bytes) => sum + bytes, 0);
-  });
 
 async function isWhole(page, name) {
   const saved = await files.save(page, name);

@@ -6,6 +6,7 @@ import { NO_WELCOME, invite, owner } from "./parts/credit.mjs";
 import * as demo from "./parts/demo.mjs";
 import * as files from "./parts/files.mjs";
 import { look } from "./parts/look.mjs";
+import { kept } from "./parts/kept.mjs";
 import { startRelay } from "./parts/relay.mjs";
 import { startTcpShaper, startUdpShaper } from "./parts/shaper.mjs";
 import { film } from "./parts/video.mjs";
@@ -27,30 +28,6 @@ function answers(page) {
   });
   return got;
 }
-
-/** Bytes of the film that have come to the page, by its own cache of pieces. */
-const kept = (page) =>
-  page.evaluate(async () => {
-    const database = await new Promise((resolve, reject) => {
-      const opening = indexedDB.open("mimei");
-      opening.onsuccess = () => resolve(opening.result);
-      opening.onerror = () => reject(opening.error);
-    });
-    const names = [...database.objectStoreNames];
-    let bytes = 0;
-    for (const name of names) {
-      const all = await new Promise((resolve) => (database.transaction(name).objectStore(name).getAll().onsuccess = ({ target }) => resolve(target.result)));
-      for (const value of all) bytes += sizeOf(value);
-    }
-    database.close();
-    return bytes;
-
-    function sizeOf(value) {
-      if (value instanceof Uint8Array || value instanceof ArrayBuffer) return value.byteLength;
-      if (value instanceof Blob) return value.size;
-      return typeof value === "object" && value !== null ? Object.values(value).reduce((sum, each) => sum + sizeOf(each), 0) : 0;
-    }
-  });
 
 const video = (page) => page.locator("video");
 const play = (page) =>
