@@ -6,8 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdirSync, rmSync } from "node:fs";
-import { readdir, rename, stat, watch } from "node:fs/promises";
+import { readdirSync, renameSync, rmSync, statSync, watch } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -103,21 +102,30 @@ function withDownloads(page, folders) {
 
 let landings = 0;
 
-/**
- * The next file, once it is whole: until then it is empty, what there is of it lies beside it in one that ends in “.part”,
- * and Firefox tries out names.
- */
-async function landed({ downloads, kept }) {
-  for (const name of readdirSync(downloads)) rmSync(join(downloads, name));
-  const late = AbortSignal.timeout(WAIT_MS_MAX);
-  late.addEventListener("abort", () => console.error(`nothing whole was saved in time; there is ${JSON.stringify(readdirSync(downloads))}`));
-  for await (const _ of watch(downloads, { signal: late })) {
-    const [name, ...more] = await readdir(downloads);
-    if (name === undefined || more.length > 0 || name.endsWith(".part")) continue;
-    const found = await stat(join(downloads, name)).catch(() => undefined);
-    if (found === undefined || found.size === 0) continue;
-    const path = join(kept, `${(landings += 1)}`);
-    await rename(join(downloads, name), path);
-    return { suggestedFilename: () => name, path: async () => path };
-  }
+/** The next file, once it is whole. It is looked for within each event: Node 20 forgets those that come meanwhile. */
+function landed({ downloads, kept }) {
+  for (const name of readdirSync(downloads)) rmSync(join(downloads, name), { force: true });
+  return new Promise((resolve, reject) => {
+    const watcher = watch(downloads, () => {
+      const name = wholeIn(downloads);
+      if (name === undefined) return;
+      end();
+      const path = join(kept, `${(landings += 1)}`);
+      renameSync(join(downloads, name), path);
+      resolve({ suggestedFilename: () => name, path: async () => path });
+    });
+    const late = setTimeout(() => {
+      end();
+      reject(new Error(`nothing whole was saved in time; there is ${JSON.stringify(readdirSync(downloads))}`));
+    }, WAIT_MS_MAX);
+    const end = () => (watcher.close(), clearTimeout(late));
+  });
+}
+
+/** Until it is whole a file is empty, what there is of it lies beside it in one that ends in “.part”, and Firefox tries out names. */
+function wholeIn(folder) {
+  const [name, ...more] = readdirSync(folder);
+  if (name === undefined || more.length > 0 || name.endsWith(".part")) return undefined;
+  const size = statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0;
+  return size > 0 ? name : undefined;
 }
