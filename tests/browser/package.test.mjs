@@ -47,7 +47,7 @@ async function policyOf(pattern, origin) {
   const readme = await readFile(join(ROOT, "js-sdk/README.md"), "utf8");
   const [, policy] = pattern.exec(readme) ?? [];
   assert.ok(policy, "the README has a policy");
-  return policy.replaceAll(/\s+/g, " ").replaceAll("https://relay.example", origin);
+  return policy.replaceAll(/\s+/g, " ").replaceAll("https://relay.example", origin).replaceAll("wss://relay.example", origin.replace("http", "ws"));
 }
 
 const OWN_COPY = /For a copy of your own:\s+```text\s+([^`]+?)\s+```/;
@@ -89,7 +89,7 @@ test("a strict content security policy lets it work, by data channel and without
   assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval(?<!wasm-unsafe-eval)|blob:|\*/);
   const project = await projectWith(t, { "index.html": PAGE, "app.js": app("mimei"), "public/app.css": CSS });
   const origin = await hostFolder(t, await viteBuilt(project), { "content-security-policy": policy });
-  for (const way of ["rtc-direct", "ws"]) await savesAndReads(t, `${origin}/?relay=${relay.origin}&way=${way}`);
+  for (const way of ["rtc", "ws"]) await savesAndReads(t, `${origin}/?relay=${relay.origin}&way=${way}`);
 });
 
 test("a policy without WebAssembly is named by the error", async (t) => {

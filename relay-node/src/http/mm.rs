@@ -32,8 +32,8 @@ use mimei_core::peer::{Command, CommandError, FileEntry, ItemCommand, ItemOutcom
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::driver::Driver;
-pub(super) use conditions::has_it;
 use conditions::Wanted;
+pub(super) use conditions::has_it;
 use inert::Inert;
 use listings::{Listing, Listings};
 use reading::Reading;
