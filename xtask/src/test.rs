@@ -14,6 +14,8 @@ use skips::Skips;
 
 /// Longer than any browser test file may take; a hung browser ends here.
 const BROWSER_FILE_MS_MAX: u32 = 600_000;
+/// They wait for networks that are away, and alone leave half of two processors idle.
+const BROWSER_FILES_AT_ONCE: usize = 2;
 
 /// Runs everything, or what `filter` names among the Rust and browser tests.
 pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<(), Failure> {
@@ -98,6 +100,7 @@ fn browser_tests(
     let tap = workspace.own().join("browser.tap");
     let ran = node_test(&tap)
         .within(workspace.root())
+        .arg(format!("--test-concurrency={BROWSER_FILES_AT_ONCE}"))
         .args(filter.map(|name| format!("--test-name-pattern={name}")))
         .args(files)
         .env("MIMEI_BIN", mimei)
