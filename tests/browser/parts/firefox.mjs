@@ -13,6 +13,7 @@ import { promisify } from "node:util";
 import { firefox } from "playwright-core";
 import { WAIT_MS_MAX, newPage as newPageOf, watched } from "./browser.mjs";
 import { whenDone } from "./cleanup.mjs";
+import { teach } from "./older-firefox.mjs";
 import { freshData, startRelay } from "./relay.mjs";
 
 const OWN_NETWORK = "10.78.0.1/24";
@@ -25,13 +26,16 @@ const FOLDERS = new WeakMap();
 async function options(t) {
   const executablePath = process.env.FIREFOX;
   assert.ok(executablePath, "FIREFOX must name the browser; `cargo xtask test` sets it");
-  return { channel: "moz-firefox", executablePath, headless: true, downloadsPath: await freshData(t) };
+  const downloadsPath = await freshData(t);
+  const firefoxUserPrefs = teach(executablePath, downloadsPath);
+  return { channel: "moz-firefox", executablePath, headless: true, downloadsPath, firefoxUserPrefs };
 }
 
 /** A browser for the tests of one file; without `preferences` it has the settings that everybody has. */
 export async function launchFirefox(t, preferences = {}) {
   const settings = await options(t);
-  const browser = await firefox.launch({ ...settings, firefoxUserPrefs: preferences });
+  const firefoxUserPrefs = { ...settings.firefoxUserPrefs, ...preferences };
+  const browser = await firefox.launch({ ...settings, firefoxUserPrefs });
   FOLDERS.set(browser, { downloads: settings.downloadsPath, kept: await freshData(t) });
   whenDone(t, () => browser.close());
   return browser;
