@@ -1,4 +1,5 @@
-//! Which blocks the browser keeps, and where they lie. Pure, so that it is tested natively.
+//! Which blocks the browser keeps, where they lie, and what several changes come to. Pure, so that it is tested natively.
 
+pub(crate) mod changes;
 pub(crate) mod extents;
 pub(crate) mod lru;

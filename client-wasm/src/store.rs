@@ -7,6 +7,7 @@
 //! It is public for the conformance suite, which runs it in a browser.
 
 mod file;
+mod group;
 mod indexed;
 mod requests;
 

@@ -70,6 +70,7 @@ test("a piece that was under way is put again, in a leader too", async () => {
 for (const [method, args, isRepeated] of [
   ["create", { kind: "file" }, false],
   ["create", { kind: "file", name: "a" }, true],
+  ["create", { kind: "file", seed: new Uint8Array(32) }, true],
   ["share", { to: "link", can: "read" }, false],
   ["share", { to: "everyone", can: "read" }, true],
   ["merge", {}, false],

@@ -48,6 +48,12 @@ impl Args<'_> {
         bytes.map(|bytes| bytes.to_vec()).ok_or_else(|| invalid(&format!("{name} must be a Uint8Array")))
     }
 
+    /// Random bytes that somebody chose; none if they are left out.
+    pub(super) fn seed(&self, name: &str) -> Result<Option<[u8; 32]>, Failure> {
+        let seed = field(self.0, name).map(|_| self.bytes(name)).transpose()?.map(<[u8; 32]>::try_from).transpose();
+        seed.map_err(|_| argument(format!("{name} must be 32 bytes")))
+    }
+
     pub(super) fn each<T>(
         &self,
         name: &str,

@@ -85,7 +85,10 @@ fn new_item(args: &Args<'_>) -> Result<NewItem, Failure> {
         "folder" => Kind::Folder,
         _ => return Err(argument("kind must be file or folder")),
     };
-    let name = args.optional_text("name").map_or_else(|| ItemName::Auto(fresh_seed()), ItemName::Given);
+    let name = match args.optional_text("name") {
+        Some(name) => ItemName::Given(name),
+        None => ItemName::Auto(args.seed("seed")?.unwrap_or_else(fresh_seed)),
+    };
     Ok(NewItem {
         app: App::new(&args.text("app")?).map_err(argument)?,
         kind,

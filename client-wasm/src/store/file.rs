@@ -130,14 +130,14 @@ impl BlockFile {
         self.places.borrow().contains_key(cid)
     }
 
-    /// Where all blocks lie.
-    pub(super) fn places(&self) -> Vec<(Cid, Extent)> {
-        self.places.borrow().iter().map(|(cid, extent)| (*cid, *extent)).collect()
+    /// Where a block lies.
+    pub(super) fn extent(&self, cid: &Cid) -> Option<Extent> {
+        self.places.borrow().get(cid).copied()
     }
 
     /// A block's bytes. None if it is not there, or no longer whole.
     pub(super) fn block(&self, cid: &Cid) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(extent) = self.places.borrow().get(cid).copied() else { return Ok(None) };
+        let Some(extent) = self.extent(cid) else { return Ok(None) };
         self.read(cid, extent)
     }
 
@@ -154,7 +154,7 @@ impl BlockFile {
     /// Writes blocks where there is room.
     pub(super) fn write<'a>(
         &self,
-        blocks: impl IntoIterator<Item = &'a (Cid, Vec<u8>)>,
+        blocks: impl IntoIterator<Item = (&'a Cid, &'a [u8])>,
     ) -> Result<Written<'_>, StoreError> {
         let mut written = Written { file: self, places: Vec::new() };
         for (cid, block) in blocks {

@@ -15,7 +15,9 @@ use web_sys::CryptoKey;
 
 use super::failed;
 use super::file::{BlockFile, Written};
+use super::group::Group;
 use super::requests::{bytes, commit, delete, js, of_error, of_open, put, range_of};
+use crate::cache::changes::Changes;
 use crate::cache::extents::Extent;
 use crate::cache::lru::{LARGE_BYTES_MIN, Lru, Use};
 
@@ -23,9 +25,9 @@ use crate::cache::lru::{LARGE_BYTES_MIN, Lru, Use};
 const VERSION: u32 = 5;
 const _: () = assert!(Table::ALL.len() == 27, "tables were added: raise the version, or old databases lack them");
 const BLOCKS: &str = "block/1";
-/// Where large blocks lie in the file: offset (8), bytes (8).
+/// Where large blocks lie in the file: offset (8), bytes (8); and behind these a number that rises with each use (8).
 const PLACES: &str = "place/1";
-/// When each block was used last: its bytes (8), then a number that rises (8).
+/// When each small block was used last: its bytes (8), then that number (8).
 const USES: &str = "use/1";
 /// A cache that is too full is emptied to this many tenths, so that not each block has to make room.
 const KEPT_TENTHS: u64 = 9;
@@ -48,6 +50,7 @@ pub(crate) struct IndexedStore {
     worth_it_above: Cell<u64>,
     /// Blocks that were read since their use was written.
     read: RefCell<BTreeSet<Cid>>,
+    group: Group,
 }
 
 impl Drop for IndexedStore {
@@ -72,23 +75,24 @@ impl IndexedStore {
             })
             .await
             .map_err(of_open)?;
-        let (file, lru, worth_it_above, read) = Default::default();
-        let mut store = Self { database, file, budget, lru, worth_it_above, read };
-        store.file = BlockFile::open(name, async || store.places().await).await?;
+        let (file, lru, worth_it_above, read, group) = Default::default();
+        let mut store = Self { database, file, budget, lru, worth_it_above, read, group };
+        let extents = async || Ok(store.places().await?.into_iter().map(|(cid, extent, _)| (cid, extent)).collect());
+        store.file = BlockFile::open(name, extents).await?;
         store.forget_lost().await?;
         store.lru = RefCell::new(store.load_uses().await?);
         Ok(store)
     }
 
-    /// Where large blocks lie, as it was kept.
-    async fn places(&self) -> Result<Vec<(Cid, Extent)>, StoreError> {
+    /// Where large blocks lie and when they were used last, as it was kept.
+    async fn places(&self) -> Result<Vec<(Cid, Extent, u64)>, StoreError> {
         Ok(self.pairs(PLACES).await?.into_iter().filter_map(|(key, value)| read_place(&key, &value)).collect())
     }
 
     /// Deletes the rows of blocks that the file turned out not to have.
     async fn forget_lost(&self) -> Result<(), StoreError> {
         let Some(file) = &self.file else { return Ok(()) };
-        let lost: Vec<Cid> = self.places().await?.iter().map(|(cid, _)| *cid).filter(|cid| !file.has(cid)).collect();
+        let lost: Vec<Cid> = self.places().await?.iter().map(|(cid, ..)| *cid).filter(|cid| !file.has(cid)).collect();
         self.delete_blocks(&lost).await
     }
 
@@ -104,10 +108,15 @@ impl IndexedStore {
                 vacant.insert(Use { bytes: bytes(block).len() as u64, at: 0 });
             }
         }
-        for (cid, extent) in self.file.iter().flat_map(|file| file.places()) {
-            uses.entry(cid).or_insert(Use { bytes: extent.bytes, at: 0 });
+        for (cid, Extent { bytes, .. }, at) in self.places().await? {
+            let used = uses.entry(cid).or_insert(Use { bytes, at });
+            used.at = used.at.max(at);
         }
         Ok(Lru::of(uses))
+    }
+
+    pub(super) fn group(&self) -> &Group {
+        &self.group
     }
 
     pub(super) async fn row(&self, key: &RowKey) -> Result<Option<Vec<u8>>, StoreError> {
@@ -169,29 +178,40 @@ impl IndexedStore {
         Ok(rows)
     }
 
-    pub(super) async fn apply(&self, batch: Batch) -> Result<(), StoreError> {
-        // Counted before anything is waited for, so that several changes at once do not each see room.
-        let uses = self.count(&batch);
+    /// Changes that come while one is being written share the next transaction.
+    pub(super) async fn apply(self: &Rc<Self>, batch: Batch) -> Result<(), StoreError> {
+        self.group.apply(batch, self).await
+    }
+
+    /// Makes several changes, one behind the other, and says of each whether its expectations held. All are made of
+    /// which they hold, or none.
+    pub(super) async fn apply_all(&self, batches: &[Batch]) -> Result<Vec<bool>, StoreError> {
+        let uses = self.count(batches);
         if let Some(budget) = self.budget.filter(|budget| !uses.is_empty() && self.is_beyond(*budget)) {
             let left = budget / 10 * KEPT_TENTHS;
             self.make_room(left, &uses).await?;
             let bytes = self.lru.borrow().bytes();
             self.worth_it_above.set(if bytes > budget { bytes + (budget - left) } else { 0 });
         }
-        let applied = match self.try_apply(&batch, &uses).await {
+        let applied = match self.try_apply(batches, &uses).await {
             // The browser has less room than the budget: a part of the cache is worth less than the change.
             Err(StoreError::Full) if self.budget.is_some() => {
                 let half = self.lru.borrow().bytes() / 2;
                 match self.make_room(half, &uses).await? {
                     0 => Err(StoreError::Full),
-                    _ => self.try_apply(&batch, &uses).await,
+                    _ => self.try_apply(batches, &uses).await,
                 }
             }
             done => done,
         };
+        let held: &[bool] = applied.as_deref().unwrap_or_default();
+        let mut gone: BTreeSet<&Cid> = uses.keys().collect();
+        for (batch, _) in batches.iter().zip(held).filter(|(_, held)| **held) {
+            gone.retain(|gone| batch.put_blocks.iter().all(|(cid, _)| cid != *gone));
+            gone.extend(&batch.delete_blocks);
+        }
         let mut lru = self.lru.borrow_mut();
-        let gone = if applied.is_ok() { batch.delete_blocks } else { uses.into_keys().collect() };
-        gone.iter().for_each(|cid| lru.remove(cid));
+        gone.into_iter().for_each(|cid| lru.remove(cid));
         applied
     }
 
@@ -199,47 +219,68 @@ impl IndexedStore {
         self.lru.borrow().bytes() > budget.max(self.worth_it_above.get())
     }
 
-    fn count(&self, batch: &Batch) -> BTreeMap<Cid, Use> {
+    fn count(&self, batches: &[Batch]) -> BTreeMap<Cid, Use> {
         let mut lru = self.lru.borrow_mut();
-        batch.put_blocks.iter().map(|(cid, block)| (*cid, lru.insert(*cid, block.len() as u64))).collect()
+        let blocks = batches.iter().flat_map(|batch| &batch.put_blocks);
+        blocks.map(|(cid, block)| (*cid, lru.insert(*cid, block.len() as u64))).collect()
     }
 
-    async fn try_apply(&self, batch: &Batch, uses: &BTreeMap<Cid, Use>) -> Result<(), StoreError> {
-        let (large, small): (Vec<_>, Vec<_>) = batch.put_blocks.iter().partition(|(_, block)| self.is_for_file(block));
-        let mut names: Vec<&str> = Vec::new();
-        names.extend(batch.expect.iter().map(|(key, _)| key.table.name()));
-        names.extend(batch.put.iter().map(|(key, _)| key.table.name()));
-        names.extend(batch.delete.iter().map(|key| key.table.name()));
-        // Only what is needed: whoever reads a small block need not wait for those who write large ones.
-        names.extend((!batch.delete_blocks.is_empty() || !small.is_empty()).then_some(BLOCKS));
-        names.extend((!batch.delete_blocks.is_empty() || !large.is_empty()).then_some(PLACES));
-        let has_blocks = !batch.put_blocks.is_empty() || !batch.delete_blocks.is_empty();
-        names.extend(has_blocks.then_some(USES));
-        names.sort_unstable();
-        names.dedup();
+    async fn try_apply(&self, batches: &[Batch], uses: &BTreeMap<Cid, Use>) -> Result<Vec<bool>, StoreError> {
+        let names = self.names(batches);
         if names.is_empty() {
-            return Ok(());
+            return Ok(batches.iter().map(|_| true).collect());
         }
-        let written = self.write_file(large, batch.strict)?;
-        let transaction = self.write(&names, batch.strict)?;
-        for (key, expected) in &batch.expect {
-            let store = transaction.object_store(key.table.name()).map_err(of_error)?;
-            let found: Option<JsValue> =
-                store.get(js(&key.key)).primitive().map_err(of_error)?.await.map_err(of_error)?;
-            if found.map(bytes) != *expected {
-                // A transaction that is dropped is rolled back.
-                return Err(StoreError::Conflict);
+        let strict = batches.iter().any(|batch| batch.strict);
+        let transaction = self.write(&names, strict)?;
+        let (mut changes, mut held) = (Changes::default(), Vec::new());
+        for batch in batches {
+            let holds = holds(&transaction, &changes, batch).await?;
+            if holds {
+                changes.add(batch);
             }
+            held.push(holds);
         }
-        change_rows(&transaction, batch)?;
-        change_blocks(&transaction, &small, written.as_ref(), &batch.delete_blocks)?;
-        if has_blocks {
-            self.note_uses(&transaction, batch, uses)?;
+        if !held.contains(&true) {
+            // A transaction that is dropped is rolled back.
+            return Ok(held);
         }
+        let (large, small): (Vec<_>, Vec<_>) = changes.blocks.iter().partition(|(_, block)| self.is_for_file(block));
+        let written = self.write_file(large, strict)?;
+        change_rows(&transaction, &changes)?;
+        for (cid, block) in small {
+            put(&transaction, BLOCKS, &cid.to_bytes(), block)?;
+            uses.get(cid).map_or(Ok(()), |used| put_use(&transaction, cid, *used))?;
+        }
+        for (cid, extent) in written.iter().flat_map(Written::places) {
+            uses.get(cid).map_or(Ok(()), |used| put_place(&transaction, cid, *extent, used.at))?;
+        }
+        if !uses.is_empty() || !changes.gone.is_empty() {
+            self.note_reads(&transaction)?;
+        }
+        let gone: Vec<Cid> = changes.gone.iter().map(|cid| **cid).collect();
+        delete_all(&transaction, &gone)?;
         commit(transaction).await?;
         written.into_iter().for_each(Written::keep);
-        self.remove_from_file(&batch.delete_blocks);
-        Ok(())
+        self.remove_from_file(&gone);
+        Ok(held)
+    }
+
+    /// The object stores that these changes are about. Only what is needed: whoever reads a small block need not
+    /// wait for those who write large ones.
+    fn names(&self, batches: &[Batch]) -> Vec<&'static str> {
+        let mut names: Vec<&str> = Vec::new();
+        for batch in batches {
+            names.extend(batch.expect.iter().map(|(key, _)| key.table.name()));
+            names.extend(batch.put.iter().map(|(key, _)| key.table.name()));
+            names.extend(batch.delete.iter().map(|key| key.table.name()));
+            let is_any_small = batch.put_blocks.iter().any(|(_, block)| !self.is_for_file(block));
+            let has_gone = !batch.delete_blocks.is_empty();
+            names.extend((is_any_small || has_gone).then_some(BLOCKS));
+            names.extend((!batch.put_blocks.is_empty() || has_gone).then_some([PLACES, USES]).into_iter().flatten());
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn is_for_file(&self, block: &[u8]) -> bool {
@@ -247,9 +288,9 @@ impl IndexedStore {
     }
 
     /// Writes large blocks. What was written before a strict change is as safe as the change, so it is waited for.
-    fn write_file(&self, large: Vec<&(Cid, Vec<u8>)>, strict: bool) -> Result<Option<Written<'_>>, StoreError> {
+    fn write_file(&self, large: Vec<(&&Cid, &&[u8])>, strict: bool) -> Result<Option<Written<'_>>, StoreError> {
         let Some(file) = &self.file else { return Ok(None) };
-        let written = file.write(large)?;
+        let written = file.write(large.into_iter().map(|(cid, block)| (*cid, *block)))?;
         if strict {
             file.flush()?;
         }
@@ -266,8 +307,7 @@ impl IndexedStore {
     async fn delete_blocks(&self, gone: &[Cid]) -> Result<(), StoreError> {
         for gone in gone.chunks(DELETED_AT_ONCE_MAX) {
             let transaction = self.begin(&[BLOCKS, PLACES, USES], false)?;
-            change_blocks(&transaction, &[], None, gone)?;
-            delete(&transaction, USES, gone)?;
+            delete_all(&transaction, gone)?;
             commit(transaction).await?;
             self.remove_from_file(gone);
             let mut lru = self.lru.borrow_mut();
@@ -276,21 +316,17 @@ impl IndexedStore {
         Ok(())
     }
 
-    /// Writes when blocks were used: those of this change, and those that were read before it.
-    fn note_uses(
-        &self,
-        transaction: &Transaction<'_>,
-        batch: &Batch,
-        uses: &BTreeMap<Cid, Use>,
-    ) -> Result<(), StoreError> {
+    /// Writes when blocks were used that were read before this change.
+    fn note_reads(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let lru = self.lru.borrow();
-        let read: Vec<(Cid, Use)> = self.read.take().iter().filter_map(|cid| Some((*cid, lru.get(cid)?))).collect();
-        let uses = read.into_iter().chain(uses.iter().map(|(cid, used)| (*cid, *used)));
-        for (cid, used) in uses {
-            let value = [used.bytes.to_be_bytes(), used.at.to_be_bytes()].concat();
-            put(transaction, USES, &cid.to_bytes(), &value)?;
+        for cid in self.read.take() {
+            let Some(used) = lru.get(&cid) else { continue };
+            match self.file.as_ref().and_then(|file| file.extent(&cid)) {
+                Some(extent) => put_place(transaction, &cid, extent, used.at)?,
+                None => put_use(transaction, &cid, used)?,
+            }
         }
-        delete(transaction, USES, &batch.delete_blocks)
+        Ok(())
     }
 
     /// Evicts the least recently used blocks until no more than `bytes` are left, but for what no relay has yet;
@@ -353,41 +389,64 @@ impl IndexedStore {
 }
 
 fn read_use(key: &[u8], value: &[u8]) -> Option<(Cid, Use)> {
-    let number = |part: &[u8]| part.try_into().ok().map(u64::from_be_bytes);
-    let (bytes, at) = value.split_at_checked(8)?;
-    Some((Cid::from_bytes(key).ok()?, Use { bytes: number(bytes)?, at: number(at)? }))
+    let [bytes, at] = numbers(value)?;
+    Some((Cid::from_bytes(key).ok()?, Use { bytes, at }))
 }
 
-fn read_place(key: &[u8], value: &[u8]) -> Option<(Cid, Extent)> {
-    let number = |part: &[u8]| part.try_into().ok().map(u64::from_be_bytes);
-    let (offset, bytes) = value.split_at_checked(8)?;
-    Some((Cid::from_bytes(key).ok()?, Extent { offset: number(offset)?, bytes: number(bytes)? }))
+fn put_use(transaction: &Transaction<'_>, cid: &Cid, used: Use) -> Result<(), StoreError> {
+    put(transaction, USES, &cid.to_bytes(), &[used.bytes, used.at].map(u64::to_be_bytes).concat())
 }
 
-fn change_rows(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), StoreError> {
-    for (key, value) in &batch.put {
-        put(transaction, key.table.name(), &key.key, value)?;
+fn read_place(key: &[u8], value: &[u8]) -> Option<(Cid, Extent, u64)> {
+    // The use of those that were kept first stands with the small ones.
+    let ([offset, bytes], at) = match numbers(value) {
+        Some([offset, bytes, at]) => ([offset, bytes], at),
+        None => (numbers(value)?, 0),
+    };
+    Some((Cid::from_bytes(key).ok()?, Extent { offset, bytes }, at))
+}
+
+fn put_place(transaction: &Transaction<'_>, cid: &Cid, extent: Extent, at: u64) -> Result<(), StoreError> {
+    put(transaction, PLACES, &cid.to_bytes(), &[extent.offset, extent.bytes, at].map(u64::to_be_bytes).concat())
+}
+
+/// Exactly so many numbers of eight bytes.
+fn numbers<const N: usize>(value: &[u8]) -> Option<[u64; N]> {
+    let (numbers, []) = value.as_chunks::<8>() else { return None };
+    numbers.iter().map(|number| u64::from_be_bytes(*number)).collect::<Vec<_>>().try_into().ok()
+}
+
+/// Whether what a batch expects is so, behind the changes before it.
+async fn holds(transaction: &Transaction<'_>, changes: &Changes<'_>, batch: &Batch) -> Result<bool, StoreError> {
+    for (key, expected) in &batch.expect {
+        let found = match changes.row(key) {
+            Some(value) => value.map(<[u8]>::to_vec),
+            None => {
+                let store = transaction.object_store(key.table.name()).map_err(of_error)?;
+                let found: Option<JsValue> =
+                    store.get(js(&key.key)).primitive().map_err(of_error)?.await.map_err(of_error)?;
+                found.map(bytes)
+            }
+        };
+        if found != *expected {
+            return Ok(false);
+        }
     }
-    for key in &batch.delete {
+    Ok(true)
+}
+
+fn change_rows(transaction: &Transaction<'_>, changes: &Changes<'_>) -> Result<(), StoreError> {
+    for (key, value) in &changes.rows {
         let store = transaction.object_store(key.table.name()).map_err(of_error)?;
-        store.delete(js(&key.key)).build().map_err(of_error)?;
+        let key = js(&key.key);
+        match value {
+            Some(value) => drop(store.put(js(value)).with_key(key).without_key_type().build().map_err(of_error)?),
+            None => drop(store.delete(key).build().map_err(of_error)?),
+        }
     }
     Ok(())
 }
 
-fn change_blocks(
-    transaction: &Transaction<'_>,
-    small: &[&(Cid, Vec<u8>)],
-    written: Option<&Written<'_>>,
-    gone: &[Cid],
-) -> Result<(), StoreError> {
-    for (cid, block) in small {
-        put(transaction, BLOCKS, &cid.to_bytes(), block)?;
-    }
-    for (cid, extent) in written.iter().flat_map(|written| written.places()) {
-        let place = [extent.offset.to_be_bytes(), extent.bytes.to_be_bytes()].concat();
-        put(transaction, PLACES, &cid.to_bytes(), &place)?;
-    }
-    delete(transaction, BLOCKS, gone)?;
-    delete(transaction, PLACES, gone)
+fn delete_all(transaction: &Transaction<'_>, gone: &[Cid]) -> Result<(), StoreError> {
+    [BLOCKS, PLACES, USES].into_iter().try_for_each(|name| delete(transaction, name, gone))
 }

@@ -14,6 +14,8 @@ import { extensionOf } from "./showable.js";
 import { fields, maybe, readOpened, text, texts } from "./view.js";
 import type { ItemKind, Opened } from "./view.js";
 
+const SEED_BYTES = 32;
+
 export interface New {
   /** Everyone may read it from the start, and its pieces are not sealed. Default: private. */
   readonly public?: boolean;
@@ -97,7 +99,8 @@ export class Items implements ItemsOfMe {
   }
 
   async #create(kind: ItemKind, ext: string, name: string | undefined, options: New): Promise<Opened> {
-    const named = name === undefined ? {} : { name };
+    // What an unnamed one is told apart by comes from here: asked for again of another tab, it is the same one.
+    const named = name === undefined ? { seed: crypto.getRandomValues(new Uint8Array(SEED_BYTES)) } : { name };
     return readOpened(await this.#desk.call("create", { app: this.#app, kind, ext, ...named, public: options.public === true }));
   }
 

@@ -41,8 +41,8 @@ const REPEATABLE = new Map<string, (args: Record<string, unknown>) => boolean>([
   // Both say what shall be, not what shall change.
   ["release", always],
   ["choose", always],
-  // Without a name each is another MiMei.
-  ["create", (args) => typeof args["name"] === "string"],
+  // Without a name or what one is made from, each is another MiMei.
+  ["create", (args) => typeof args["name"] === "string" || args["seed"] instanceof Uint8Array],
   // Each link has a key of its own.
   ["share", (args) => args["to"] === "everyone"],
   // The second finds nobody to shut out.

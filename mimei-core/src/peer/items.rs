@@ -65,8 +65,10 @@ pub(super) struct Item {
     state: RefCell<Option<State>>,
     /// Whether a change was refused by the store, so that memory is ahead of it.
     is_stale: Cell<bool>,
-    /// Held while records are taken in, and while blocks are counted.
+    /// Held while records are taken in, and while blocks are counted; shared by blocks that name no others.
     pub(super) lock: Lock,
+    /// Blocks that share it.
+    arriving: RefCell<BTreeSet<Cid>>,
     /// Held while one relay is talked to.
     syncing: Lock,
     /// Relays for which somebody waits for that lock and will see all that is new now.
@@ -98,19 +100,33 @@ pub(super) struct Item {
 struct Outbox {
     next: u64,
     blocks: u64,
-    /// Blocks whose change of the store is not answered yet.
-    pending: u64,
+    /// The first numbers of changes that the store has not answered yet.
+    unanswered: Vec<u64>,
     /// Which change of the records was the last; none if a relay has them all.
     records: Option<u64>,
 }
 
 impl Outbox {
-    /// The store has answered about so many blocks.
-    fn answered(&mut self, blocks: usize, kept: bool) {
-        self.pending -= blocks as u64;
+    /// Counts blocks that are about to be kept, and says the number of the first.
+    fn add(&mut self, blocks: usize) -> u64 {
+        let first = self.next;
+        self.next += blocks as u64;
+        self.blocks += blocks as u64;
+        self.unanswered.push(first);
+        first
+    }
+
+    /// The store has answered about the blocks from that number on.
+    fn answered(&mut self, first: u64, blocks: usize, kept: bool) {
+        self.unanswered.retain(|unanswered| *unanswered != first);
         if !kept {
             self.gone(blocks);
         }
+    }
+
+    /// Before this number all blocks are in the store, or sent.
+    fn complete(&self) -> u64 {
+        self.unanswered.iter().copied().min().unwrap_or(self.next)
     }
 
     /// So many blocks were sent, or never came in.
@@ -153,6 +169,7 @@ impl Item {
             state: RefCell::default(),
             is_stale: Cell::new(false),
             lock: Lock::default(),
+            arriving: RefCell::default(),
             syncing: Lock::default(),
             sync_waits: RefCell::default(),
             retrying: RefCell::default(),

@@ -103,30 +103,72 @@ impl Signal {
     }
 }
 
-/// Lets one task at a time do something that takes several steps.
+/// Lets one task at a time do something that takes several steps, or several that do not get in each other's way.
 #[derive(Default)]
 pub(crate) struct Lock {
-    held: Cell<bool>,
+    held: Cell<Held>,
+    /// Tasks that want it for themselves. Who would share it waits for them, or they would never have a turn.
+    wanted: Cell<usize>,
     freed: Signal,
 }
 
-/// The lock is free again when this is dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Held {
+    #[default]
+    Free,
+    Alone,
+    /// By so many.
+    Shared(usize),
+}
+
+/// The lock is free again when this, and whatever shares it, is dropped.
 pub(crate) struct LockGuard<'a> {
     lock: &'a Lock,
     schedule: &'a Schedule,
 }
 
+/// Counts a task that waits, also if it gives up.
+struct Wanted<'a>(&'a Cell<usize>);
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 impl Lock {
     /// Waits for its turn.
     pub(crate) async fn hold<'a>(&'a self, schedule: &'a Schedule) -> LockGuard<'a> {
-        self.freed.until(schedule, || (!self.held.replace(true)).then_some(())).await;
+        self.wanted.set(self.wanted.get() + 1);
+        let _wanted = Wanted(&self.wanted);
+        let free = || (self.held.get() == Held::Free).then(|| self.held.set(Held::Alone));
+        self.freed.until(schedule, free).await;
+        LockGuard { lock: self, schedule }
+    }
+
+    /// Waits until nobody has it alone, or wants to.
+    pub(crate) async fn share<'a>(&'a self, schedule: &'a Schedule) -> LockGuard<'a> {
+        let join = || {
+            let others = match self.held.get() {
+                _ if self.wanted.get() > 0 => return None,
+                Held::Alone => return None,
+                Held::Free => 0,
+                Held::Shared(others) => others,
+            };
+            self.held.set(Held::Shared(others + 1));
+            Some(())
+        };
+        self.freed.until(schedule, join).await;
         LockGuard { lock: self, schedule }
     }
 }
 
 impl Drop for LockGuard<'_> {
     fn drop(&mut self) {
-        self.lock.held.set(false);
+        self.lock.held.set(match self.lock.held.get() {
+            Held::Shared(holders) if holders > 1 => Held::Shared(holders - 1),
+            _ => Held::Free,
+        });
         self.lock.freed.notify(self.schedule);
     }
 }
@@ -171,4 +213,58 @@ pub(crate) async fn race<A, B>(left: impl Future<Output = A>, right: impl Future
         right.as_mut().poll(cx).map(Either::Right)
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    /// Tasks that take a lock, say so, and let go when all others wait.
+    #[derive(Default)]
+    struct Users {
+        schedule: Schedule,
+        lock: Lock,
+        said: RefCell<String>,
+    }
+
+    impl Users {
+        fn start(self: &Rc<Self>, name: char, is_shared: bool) {
+            let users = self.clone();
+            self.schedule.spawn(async move {
+                let schedule = &users.schedule;
+                let _held = match is_shared {
+                    true => users.lock.share(schedule).await,
+                    false => users.lock.hold(schedule).await,
+                };
+                users.said.borrow_mut().push(name);
+                give_way(schedule).await;
+                users.said.borrow_mut().push(name);
+            });
+        }
+    }
+
+    #[test]
+    fn those_who_share_a_lock_hold_it_together_and_nobody_else_does() {
+        let users: Rc<Users> = Rc::default();
+        for (name, is_shared) in [('a', true), ('b', true), ('C', false), ('D', false), ('e', true), ('f', true)] {
+            users.start(name, is_shared);
+        }
+        Tasks::default().run(&users.schedule);
+        assert_eq!(*users.said.borrow(), "ababCCDDefef");
+    }
+
+    #[test]
+    fn who_no_longer_waits_for_a_lock_keeps_nobody_from_it() {
+        let users: Rc<Users> = Rc::default();
+        users.start('a', true);
+        let given_up = users.clone();
+        users.schedule.spawn(async move {
+            let schedule = &given_up.schedule;
+            race(given_up.lock.hold(schedule), async {}).await;
+        });
+        users.start('b', true);
+        Tasks::default().run(&users.schedule);
+        assert_eq!(*users.said.borrow(), "abab");
+    }
 }

@@ -14,6 +14,7 @@ use crate::map::{MapError, Node, NodeSink, NodeSource, OpenBlock, Salt};
 use crate::mimei::Right;
 use crate::peer::connection::{Connection, Reply};
 use crate::peer::credit::{self, Spend};
+use crate::peer::task::LockGuard;
 use crate::peer::{CommandError, Shared, calls};
 use crate::record::record;
 use crate::seal::{Block, BlockToSeal, StoredBlock};
@@ -175,6 +176,40 @@ pub(in crate::peer) async fn usage_of(shared: &Shared, author: &UserId) -> Resul
     Ok(*shared.items.usage.borrow_mut().entry(*author).or_insert(stored))
 }
 
+/// The right to keep a block. Blocks that name no others do not wait for each other, so that the store commits many
+/// at once; what names some waits until these are kept.
+pub(super) struct Arrival<'a> {
+    item: &'a Item,
+    leaf: Option<Cid>,
+    _lock: LockGuard<'a>,
+}
+
+impl<'a> Arrival<'a> {
+    /// For a block that names no others.
+    pub(super) async fn of_leaf(shared: &'a Shared, item: &'a Item, cid: Cid) -> Self {
+        let lock = item.lock.share(&shared.effects.schedule).await;
+        if item.arriving.borrow_mut().insert(cid) {
+            return Self { item, leaf: Some(cid), _lock: lock };
+        }
+        // It is just being kept, and counted, for somebody else.
+        drop(lock);
+        Self::alone(shared, item).await
+    }
+
+    /// For any block.
+    pub(super) async fn alone(shared: &'a Shared, item: &'a Item) -> Self {
+        Self { item, leaf: None, _lock: item.lock.hold(&shared.effects.schedule).await }
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        if let Some(cid) = &self.leaf {
+            self.item.arriving.borrow_mut().remove(cid);
+        }
+    }
+}
+
 /// Takes a block that the other side of a connection brought.
 pub(in crate::peer) async fn receive(
     shared: &Shared,
@@ -184,7 +219,10 @@ pub(in crate::peer) async fn receive(
     author_bytes_max: u64,
 ) -> Result<(), Fault> {
     let links = Block::verify(&cid, &bytes).map_err(Fault::verify)?.links().to_vec();
-    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    let _arrival = match links[..] {
+        [] => Arrival::of_leaf(shared, item, cid).await,
+        _ => Arrival::alone(shared, item).await,
+    };
     let mut keep = Keep::foreign(shared, item);
     keep.add(StoredBlock { cid, bytes }, &links).await?;
     if keep.new.is_empty() {

@@ -55,18 +55,19 @@ pub(super) async fn send_blocks(shared: &Shared, item: &Item, connection: &Conne
     loop {
         give_way(&shared.effects.schedule).await;
         let _turn = item.sending.hold(&shared.effects.schedule).await;
-        let (next, pending) = (item.outbox.borrow().next, item.outbox.borrow().pending);
+        let (next, complete) = (item.outbox.borrow().next, item.outbox.borrow().complete());
         let prefix = item.id.cid().hash().to_vec();
         // Always from the first: another tab counts for itself, and may have put its rows before the last ones.
         let scan = Scan { table: Table::Outbox, prefix, after: None, limit: PAGE_ROWS };
         let rows = shared.effects.scan(scan).await?;
         let mut page: Vec<Waiting> =
             rows.into_iter().filter(|(_, cid)| !cid.is_empty()).map(waiting).collect::<Result<_, _>>()?;
-        if page.is_empty() && pending == 0 && item.outbox.borrow().next == next {
+        if page.is_empty() && complete == next && item.outbox.borrow().next == next {
             // Nothing came in since we looked: what was counted beside this was sent by another tab.
             item.outbox.borrow_mut().blocks = 0;
         }
-        page.retain(|waiting| waiting.number < end);
+        // Behind a block that is still being kept others may be there already; it is not passed by.
+        page.retain(|waiting| waiting.number < end.min(complete));
         let Some(last) = page.last().map(|last| last.number) else { return Ok(()) };
         let sent = send_page(shared, item, connection, page).await;
         item.is_stalled.set(sent.is_err());

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::Future;
 
-use super::blocks::{self, Keep, Nodes};
+use super::blocks::{self, Arrival, Keep, Nodes};
 use super::commands::{Edit, ItemName, ItemOutcome, NewFile, NewItem};
 use super::fault::Fault;
 use super::records::{self, Extra};
@@ -55,7 +55,7 @@ pub(super) async fn put_piece(shared: &Rc<Shared>, item: &Rc<Item>, bytes: Vec<u
     }
     let stored = shared.vault.borrow().seal(&item.id, BlockToSeal { body: bytes, links: Vec::new() })?;
     let cid = stored.cid;
-    let _lock = item.lock.hold(&shared.effects.schedule).await;
+    let _arrival = Arrival::of_leaf(shared, item, cid).await;
     let mut keep = Keep::own(shared, item);
     keep.add(stored, &[]).await?;
     keep_own(shared, item, keep).await?;
@@ -72,9 +72,9 @@ async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fa
         return Ok(());
     }
     let (batch, new, charge) = keep.finish(None).await?;
-    let batch = outboxed(item, batch, &new);
+    let (batch, first) = outboxed(item, batch, &new);
     let applied = shared.effects.apply(batch).await;
-    item.outbox.borrow_mut().answered(new.len(), applied.is_ok());
+    item.outbox.borrow_mut().answered(first, new.len(), applied.is_ok());
     if let Err(error) = applied {
         charge.take_back();
         return Err(error.into());
@@ -83,16 +83,13 @@ async fn keep_own(shared: &Shared, item: &Item, keep: Keep<'_>) -> Result<(), Fa
     Ok(())
 }
 
-/// Adds blocks to the outbox. They are counted at once: one may be sent before this change is answered.
-fn outboxed(item: &Item, mut batch: Batch, new: &[Cid]) -> Batch {
-    let mut outbox = item.outbox.borrow_mut();
-    outbox.blocks += new.len() as u64;
-    outbox.pending += new.len() as u64;
-    for cid in new {
-        batch.put.push((records::outbox_key(&item.id, outbox.next, cid), cid.to_cbor()));
-        outbox.next += 1;
-    }
-    batch
+/// Adds blocks to the outbox, and says the number of the first. They are counted at once: one may be sent before
+/// this change is answered.
+fn outboxed(item: &Item, mut batch: Batch, new: &[Cid]) -> (Batch, u64) {
+    let first = item.outbox.borrow_mut().add(new.len());
+    let numbered = (first..).zip(new);
+    batch.put.extend(numbered.map(|(number, cid)| (records::outbox_key(&item.id, number, cid), cid.to_cbor())));
+    (batch, first)
 }
 
 pub(super) async fn save(
@@ -329,10 +326,10 @@ async fn commit(
     let id = VersionId::of(&version.to_cbor());
     let release = item.state().tips_here(time).winner().and_then(|tip| tip.release);
     let (batch, new, charge) = keep.finish(None).await?;
-    let batch = outboxed(item, batch, &new);
+    let (batch, first) = outboxed(item, batch, &new);
     let change = heads::Change { by, last: id, release, version: Some(version) };
     let kept = heads::keep(shared, item, change, batch, last).await;
-    item.outbox.borrow_mut().answered(new.len(), kept.is_ok());
+    item.outbox.borrow_mut().answered(first, new.len(), kept.is_ok());
     if let Err(fault) = kept {
         charge.take_back();
         return Err(fault);
