@@ -5,7 +5,7 @@ use std::fs;
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::shell::{Run, find_program, flag, say};
-use crate::wasm::{self, Toolchain};
+use crate::wasm;
 use crate::workspace::Workspace;
 use crate::{site, tidy};
 
@@ -63,11 +63,9 @@ fn wasm_lints(workspace: &Workspace) -> Result<(), Failure> {
     // The profile of `cargo xtask wasm`: both then share build scripts and macros.
     let packages = wasm::MODULES.iter().flat_map(|module| ["-p", module.package]);
     let package: Vec<_> = packages.chain(["--lib", "--profile", Profile::Quick.name()]).collect();
-    match toolchain {
-        Toolchain::Installed => toolchain.cargo(workspace, "clippy").args(package).args(["--", "-D", "warnings"]).run(),
-        Toolchain::BuildStd(_) => {
-            say("SKIPPED clippy for wasm, which needs rustup's target: compiling only");
-            toolchain.cargo(workspace, "check").args(package).run()
-        }
+    if toolchain.is_installed() {
+        return toolchain.cargo(workspace, "clippy").args(package).args(["--", "-D", "warnings"]).run();
     }
+    say("SKIPPED clippy for wasm, which needs rustup's target: compiling only");
+    toolchain.cargo(workspace, "check").args(package).run()
 }

@@ -1,6 +1,6 @@
 //! A relay on this machine that serves the demo site, with a plug that the page can pull.
 
-mod mains;
+pub(crate) mod mains;
 mod plug;
 mod request;
 
@@ -52,7 +52,7 @@ pub(crate) fn run(workspace: &Workspace, options: Options) -> Result<(), Failure
     let (ends, ended) = mpsc::channel();
     // Before the relay, so that no Ctrl-C leaves it alone.
     on_signal(ends.clone())?;
-    let mains = Arc::new(Mains::new(program, data, options.port, move || drop(ends.send(End::Gone))));
+    let mains = Arc::new(Mains::new(vec![program.into()], data, options.port, move || drop(ends.send(End::Gone))));
     let said = mains.put_in()?;
     let plug = Plug::open(Arc::clone(&mains), said.port)?;
     println!("{}", table(&said, &plug));

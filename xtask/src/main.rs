@@ -1,13 +1,14 @@
 //! `cargo xtask <chore>`: one command for each chore of the repository.
 //!
 //! Every chore prints the commands it runs, and when it cannot go on, a sentence that says what
-//! to do about it. One module is one chore; `shell`, `workspace`, `apt` and `freshness` are what
-//! they stand on.
+//! to do about it. One module is one chore; `shell`, `workspace`, `apt`, `toolchain` and `freshness`
+//! are what they stand on.
 
 mod apt;
 mod bench;
 mod check;
 mod demo;
+mod dist;
 mod failure;
 mod freshness;
 mod profile;
@@ -21,6 +22,7 @@ mod size;
 mod soak;
 mod test;
 mod tidy;
+mod toolchain;
 mod wasm;
 mod workspace;
 
@@ -92,6 +94,14 @@ enum Chore {
         #[arg(long)]
         client: bool,
     },
+    /// Pack the relay for this machine and for every Raspberry Pi into target/dist
+    Dist {
+        /// host, aarch64, armv7 or armv6 [default: all]
+        targets: Vec<String>,
+        /// Try each out first: tests of the core and a transfer, where needed in an emulator
+        #[arg(long)]
+        check: bool,
+    },
     /// Run the benchmarks; `bench bulk` is the one in a browser
     Bench {
         /// Passed on to the benchmarks
@@ -137,6 +147,7 @@ fn run(chore: Chore) -> Result<(), Failure> {
         Chore::Tidy { bless: true } => tidy::bless(&workspace),
         Chore::Tidy { bless: false } => tidy::run(&workspace),
         Chore::Size { client } => size::run(&workspace, client),
+        Chore::Dist { targets, check } => dist::run(&workspace, &targets, check),
         Chore::Bench { args } => bench::run(&workspace, &args),
         Chore::Soak { large: true, .. } => soak::large(&workspace),
         Chore::Soak { seed, minutes, .. } => soak::run(&workspace, seed, minutes),

@@ -7,8 +7,10 @@ pub(crate) enum Profile {
     Dev,
     /// Near release speed, quick to link: the demo.
     Quick,
-    /// What is published.
+    /// What is measured, and the package for npm.
     Release,
+    /// The relay as it is handed on: smaller.
+    Dist,
 }
 
 impl Profile {
@@ -23,6 +25,7 @@ impl Profile {
             Self::Dev => "dev",
             Self::Quick => "quick",
             Self::Release => "release",
+            Self::Dist => "dist",
         }
     }
 
@@ -30,7 +33,7 @@ impl Profile {
     pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Dev => "debug",
-            Self::Quick | Self::Release => self.name(),
+            Self::Quick | Self::Release | Self::Dist => self.name(),
         }
     }
 }

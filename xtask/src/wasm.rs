@@ -2,15 +2,27 @@
 //! module that only tests use: crate `in-browser`, with bindings beside it.
 
 mod bindings;
-mod target;
 
 use std::path::PathBuf;
 
 use crate::failure::Failure;
 use crate::profile::Profile;
+use crate::toolchain::{self, Target, Toolchain};
 use crate::workspace::Workspace;
 
-pub(crate) use target::{TARGET, Toolchain, choose};
+/// What the client is built for. rustup's toolchains and Debian's differ in whether they bring a linker for it.
+static WASM: Target = Target {
+    name: "wasm32-unknown-unknown",
+    folder: "wasm",
+    force: "MIMEI_WASM",
+    packages: &["rustc-web", "cargo-web", "rust-web-src", "lld-19"],
+    linkers: &["wasm-ld-19", "wasm-ld", "wasm-ld-20", "wasm-ld-18"],
+};
+
+/// A toolchain for wasm.
+pub(crate) fn choose() -> Result<Toolchain, Failure> {
+    toolchain::choose(&WASM)
+}
 
 /// A crate that becomes a wasm module with bindings.
 #[derive(Clone, Copy)]
@@ -71,7 +83,7 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, profile: Profile, module:
         .advice("Read the compiler's message above.")
         .run()?;
     let file = format!("{}.wasm", module.package.replace('-', "_"));
-    let built = target.join(TARGET).join(profile.folder()).join(file);
+    let built = target.join(WASM.name).join(profile.folder()).join(file);
     if built.is_file() {
         return Ok(built);
     }

@@ -1,6 +1,6 @@
 //! The relay as a process: it is put in, pulled without a warning, and put in again with what it had.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -21,18 +21,18 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const STOP_POLL: Duration = Duration::from_millis(20);
 
 /// What a relay said when it started.
-pub(super) struct Said {
+pub(crate) struct Said {
     /// Where it serves the site.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     /// `mimei:invite?…`, while nobody has an account there.
-    pub(super) invite: Option<String>,
+    pub(crate) invite: Option<String>,
     /// All of it, line by line.
-    pub(super) lines: String,
+    pub(crate) lines: String,
 }
 
 /// The socket in the wall, and the relay in it.
-pub(super) struct Mains {
-    program: PathBuf,
+pub(crate) struct Mains {
+    program: Vec<OsString>,
     data: PathBuf,
     on_gone: Arc<dyn Fn() + Send + Sync>,
     state: Arc<Mutex<State>>,
@@ -47,24 +47,30 @@ struct State {
 }
 
 impl Mains {
-    /// Nothing is in yet. `on_gone` is called when a relay ends that nobody pulled.
-    pub(super) fn new(program: PathBuf, data: PathBuf, port: u16, on_gone: impl Fn() + Send + Sync + 'static) -> Self {
+    /// Nothing is in yet. `program` is the relay's, with what stands in front of it if something runs it. `on_gone` is
+    /// called when a relay ends that nobody pulled.
+    pub(crate) fn new(
+        program: Vec<OsString>,
+        data: PathBuf,
+        port: u16,
+        on_gone: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         let state = State { port, relay: None, turn: 0 };
         Self { program, data, on_gone: Arc::new(on_gone), state: Arc::new(Mutex::new(state)) }
     }
 
     /// Whether the relay is in.
-    pub(super) fn is_in(&self) -> bool {
+    pub(crate) fn is_in(&self) -> bool {
         self.state().relay.is_some()
     }
 
     /// Puts the relay in, unless it is, and waits until it says where it is.
-    pub(super) fn put_in(&self) -> Result<Said, Failure> {
+    pub(crate) fn put_in(&self) -> Result<Said, Failure> {
         let mut state = self.state();
         if state.relay.is_some() {
             return Ok(Said { port: state.port, invite: None, lines: String::new() });
         }
-        let mut relay = self.command(state.port).spawn().or_fail(|| format!("start {}", self.program.display()))?;
+        let mut relay = self.command(state.port).spawn().or_fail(|| format!("start {}", self.shown()))?;
         state.turn += 1;
         let lines = relay.stdout.take().map(|stdout| self.read(stdout, state.turn));
         let said = lines.and_then(|lines| first_words(&lines));
@@ -79,7 +85,7 @@ impl Mains {
     }
 
     /// Takes the power away: the relay has no time for anything.
-    pub(super) fn pull(&self) -> Result<(), Failure> {
+    pub(crate) fn pull(&self) -> Result<(), Failure> {
         let mut state = self.state();
         state.turn += 1;
         let Some(mut relay) = state.relay.take() else { return Ok(()) };
@@ -88,7 +94,7 @@ impl Mains {
     }
 
     /// Has it end in order, if it is in.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let mut state = self.state();
         state.turn += 1;
         if let Some(mut relay) = state.relay.take() {
@@ -102,7 +108,8 @@ impl Mains {
     }
 
     fn command(&self, port: u16) -> Command {
-        let mut command = Command::new(&self.program);
+        let (first, more) = self.program.split_first().expect("a program has a name");
+        let mut command = Command::new(first);
         let words: [OsString; 5] = [
             "run".into(),
             "--data".into(),
@@ -110,11 +117,15 @@ impl Mains {
             "--listen".into(),
             format!("127.0.0.1:{port}").into(),
         ];
-        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(more).args(words).stdin(Stdio::null()).stdout(Stdio::piped());
         // Ctrl-C is for us: we end the relay in order.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command
+    }
+
+    fn shown(&self) -> String {
+        self.program.join(OsStr::new(" ")).to_string_lossy().into_owned()
     }
 
     /// Passes on what it says, to the end, so that it never waits for us.

@@ -146,7 +146,7 @@ mod tests {
         let lines = "echo run >> \"$3/starts\"\necho 'relay    b'\necho 'open     http://localhost:8080'\necho 'address  relay:b'\nexec sleep 600\n";
         std::fs::write(&program, format!("#!/bin/sh\n{lines}")).unwrap();
         executable(&program);
-        let mains = Arc::new(Mains::new(program, folder.to_owned(), 0, || {}));
+        let mains = Arc::new(Mains::new(vec![program.into()], folder.to_owned(), 0, || {}));
         assert_eq!(mains.put_in().unwrap().port, 8080);
         mains
     }
