@@ -38,6 +38,7 @@ impl<'a> Changes<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::random;
     use mimei_core::cid::Codec;
     use mimei_core::store::{MemoryStore, Table};
 
@@ -58,11 +59,7 @@ mod tests {
 
     #[test]
     fn several_at_once_leave_what_one_after_the_other_does() {
-        let mut state = 11_u64;
-        let mut random = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+        let mut random = random(11);
         let (mut one_by_one, mut at_once) = (MemoryStore::default(), MemoryStore::default());
         for _ in 0..3_000 {
             let mut batches = vec![Batch::default(); 1 + random(4) as usize];

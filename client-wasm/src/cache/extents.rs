@@ -92,6 +92,7 @@ impl Extents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::random;
 
     /// Each grain of the file: taken or not.
     #[derive(Default)]
@@ -125,11 +126,7 @@ mod tests {
 
     #[test]
     fn it_is_what_a_list_of_grains_says_whatever_happens() {
-        let mut state = 11_u64;
-        let mut random = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+        let mut random = random(11);
         let (mut extents, mut model, mut taken) = (Extents::default(), Model::default(), Vec::<Extent>::new());
         for _ in 0..20_000 {
             match random(5) {

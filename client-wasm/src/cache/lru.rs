@@ -99,6 +99,7 @@ impl Lru {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::random;
     use mimei_core::cid::Codec;
 
     fn cid(number: u8) -> Cid {
@@ -131,11 +132,7 @@ mod tests {
 
     #[test]
     fn it_is_what_a_plain_list_says_whatever_happens() {
-        let mut state = 7_u64;
-        let mut random = |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+        let mut random = random(7);
         let (mut lru, mut model) = (Lru::default(), Model::default());
         for _ in 0..20_000 {
             let one = cid(random(40) as u8);

@@ -52,8 +52,13 @@ pub(super) struct Written<'a> {
 
 impl Drop for Written<'_> {
     fn drop(&mut self) {
-        let mut extents = self.file.extents.borrow_mut();
-        self.places.drain(..).for_each(|(_, extent)| extents.free(extent));
+        if self.places.is_empty() {
+            return;
+        }
+        let places = self.places.drain(..);
+        places.for_each(|(_, extent)| self.file.extents.borrow_mut().free(extent));
+        // There may have been no room, and what was written takes that of others. If it cannot go it is used again.
+        let _ = self.file.give_back(0);
     }
 }
 

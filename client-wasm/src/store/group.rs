@@ -15,7 +15,7 @@ use wasm_bindgen_futures::spawn_local;
 use super::failed;
 use super::indexed::IndexedStore;
 
-/// Changes that share one transaction: as many as blocks are on their way, twice.
+/// Changes that share one transaction: more than blocks are on their way at once.
 const SHARED_MAX: usize = 32;
 
 /// Changes that wait for their turn.

@@ -127,12 +127,16 @@ pub(crate) struct LockGuard<'a> {
     schedule: &'a Schedule,
 }
 
-/// Counts a task that waits, also if it gives up.
-struct Wanted<'a>(&'a Cell<usize>);
+/// Counts a task that waits. If it gives up, those who waited for it look again.
+struct Wanted<'a> {
+    lock: &'a Lock,
+    schedule: &'a Schedule,
+}
 
 impl Drop for Wanted<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.lock.wanted.set(self.lock.wanted.get() - 1);
+        self.lock.freed.notify(self.schedule);
     }
 }
 
@@ -140,7 +144,7 @@ impl Lock {
     /// Waits for its turn.
     pub(crate) async fn hold<'a>(&'a self, schedule: &'a Schedule) -> LockGuard<'a> {
         self.wanted.set(self.wanted.get() + 1);
-        let _wanted = Wanted(&self.wanted);
+        let _wanted = Wanted { lock: self, schedule };
         let free = || (self.held.get() == Held::Free).then(|| self.held.set(Held::Alone));
         self.freed.until(schedule, free).await;
         LockGuard { lock: self, schedule }
@@ -257,14 +261,18 @@ mod tests {
     #[test]
     fn who_no_longer_waits_for_a_lock_keeps_nobody_from_it() {
         let users: Rc<Users> = Rc::default();
-        users.start('a', true);
+        users.start('A', false);
+        users.start('b', true);
         let given_up = users.clone();
         users.schedule.spawn(async move {
-            let schedule = &given_up.schedule;
-            race(given_up.lock.hold(schedule), async {}).await;
+            // When the lock is free, `b` looks first, and this gives up without another look.
+            let until_free = poll_fn(|_| match given_up.said.borrow().as_str() {
+                "AA" => Poll::Ready(()),
+                _ => Poll::Pending,
+            });
+            race(until_free, given_up.lock.hold(&given_up.schedule)).await;
         });
-        users.start('b', true);
         Tasks::default().run(&users.schedule);
-        assert_eq!(*users.said.borrow(), "abab");
+        assert_eq!(*users.said.borrow(), "AAbb");
     }
 }

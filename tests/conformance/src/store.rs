@@ -56,6 +56,7 @@ macro_rules! store_cases {
             a_handle_sees_what_another_wrote_before_it
             one_of_many_writers_at_once_wins
             batches_at_once_all_happen
+            each_of_many_at_once_is_judged_behind_those_before_it
             a_reader_sees_batches_whole
             any_history_ends_as_in_a_simple_model
         }
@@ -79,6 +80,7 @@ macro_rules! limited_store_cases {
     ($with:ident) => {
         $with! {
             a_full_store_says_so_keeps_what_it_has_and_goes_on_once_there_is_room
+            a_full_store_takes_what_fits_beside_what_does_not
         }
     };
 }

@@ -67,6 +67,29 @@ pub async fn batches_at_once_all_happen(bench: impl Bench) {
     }
 }
 
+/// From one handle they happen in order. Of those that are refused among them nothing is left.
+pub async fn each_of_many_at_once_is_judged_behind_those_before_it(bench: impl Bench) {
+    let store = bench.open().await;
+    let steps = (0..WRITERS).flat_map(|n| {
+        let expect = vec![(key("at"), (n > 0).then(|| vec![n]))];
+        let next = Batch { expect: expect.clone(), put: put([("at", [n + 1])]).put, ..keep(&[block(10, n)]) };
+        // What it expects was so before.
+        let late = Batch { expect, put: put([("late", [n])]).put, ..keep(&[block(40_000, n)]) };
+        [next, late]
+    });
+    let results = all(steps.map(|batch| store.apply(batch))).await;
+    for (at, result) in results.iter().enumerate() {
+        let wanted = if at % 2 == 0 { Ok(()) } else { Err(StoreError::Conflict) };
+        assert_eq!(*result, wanted, "batch {at}");
+    }
+    assert_eq!(store.row(&key("at")).await, Ok(Some(vec![WRITERS])));
+    assert_eq!(store.row(&key("late")).await, Ok(None));
+    for n in 0..WRITERS {
+        assert_eq!(store.block(&block(10, n).0).await, Ok(Some(block(10, n).1)));
+        assert_eq!(store.block(&block(40_000, n).0).await, Ok(None));
+    }
+}
+
 /// A scan beside the writer never meets half of a batch.
 pub async fn a_reader_sees_batches_whole(bench: impl Bench) {
     let handles = [bench.open().await, bench.open().await];

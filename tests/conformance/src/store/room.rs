@@ -2,7 +2,7 @@
 
 use mimei_core::store::{Batch, StoreError};
 
-use super::{Limited, Store, block, keep, key, put, strict};
+use super::{Limited, Store, all, block, keep, key, put, strict};
 
 /// Room for a few batches of [`BATCH_BYTES`].
 const LIMIT_BYTES: u64 = 8 << 20;
@@ -54,4 +54,20 @@ pub async fn a_full_store_says_so_keeps_what_it_has_and_goes_on_once_there_is_ro
     store.apply(filling(kept)).await.unwrap();
     assert_eq!(store.row(&key(kept.to_be_bytes())).await, Ok(Some(b"kept".to_vec())));
     store.apply(keep(&[block(10, 1)])).await.unwrap();
+}
+
+/// One that is larger than all the room comes between small ones.
+pub async fn a_full_store_takes_what_fits_beside_what_does_not(bench: impl Limited) {
+    bench.limit(Some(LIMIT_BYTES)).await;
+    let store = bench.open().await;
+    let mut large = filling(0);
+    for number in 1..2 * (LIMIT_BYTES / BATCH_BYTES as u64) as u32 {
+        large.put_blocks.extend(filling(number).put_blocks);
+    }
+    let small = |n: u8| Batch { put: put([("small", [n])]).put, ..keep(&[block(10, n)]) };
+    let results = all([small(1), large, small(2)].map(|batch| store.apply(batch))).await;
+    assert_eq!(results, [Ok(()), Err(StoreError::Full), Ok(())]);
+    assert_eq!(store.row(&key("small")).await, Ok(Some(vec![2])));
+    assert_eq!(store.block(&block(10, 1).0).await, Ok(Some(block(10, 1).1)));
+    assert_eq!(store.row(&key(0_u32.to_be_bytes())).await, Ok(None));
 }
